@@ -1,0 +1,66 @@
+package token
+
+import "net/netip"
+
+// Presented is what a dialect read from one request's headers. Its slices
+// alias the request: they are borrowed and dead once it is answered. It is
+// pooled with its request.
+type Presented struct {
+	Dialect string // the dialect that read it
+	Kind    Kind   // KindKey or KindJWT; KindNone: of no shape we know
+	Secret  []byte // exactly the bytes to hash or verify
+	Digest  Digest // of Secret; filled in by the verifier
+}
+
+// Reset forgets what was presented.
+func (p *Presented) Reset() { *p = Presented{} }
+
+// Source is where a request came from, as far as it can be told.
+type Source struct {
+	Peer    netip.Addr // the other end of the connection, unmapped, no zone
+	Addr    netip.Addr // the client: Peer, or the first untrusted hop behind trusted proxies
+	Unknown bool       // a hop could not be read: a token with IP ranges is refused
+}
+
+// Throttle is the address that failed attempts are counted for: the client's,
+// an IPv6 one cut to its /64, which is what one customer of a provider has.
+func (s Source) Throttle() netip.Addr {
+	if !s.Addr.Is6() {
+		return s.Addr
+	}
+	p, err := s.Addr.Prefix(64)
+	if err != nil {
+		return s.Addr
+	}
+	return p.Addr()
+}
+
+// Refusal is what a dialect needs to word a refusal. The strings may alias the
+// request; a dialect copies what it writes.
+type Refusal struct {
+	Reason    Reason
+	RequestID string
+	Presented bool   // something was presented (RFC 6750: no error code when not)
+	ClientIP  string // for IPNotAllowed: what we saw
+	Country   string // for row 13: as sent
+	Operator  string // for row 13: as sent
+	Method    string // for row 13: as sent
+	Phone     string // for row 14: masked to its last two digits
+	Allow     string // for MethodNotRouted: the methods the path has
+	Detail    string // one sentence that says more than the reason does; "" for the reason's own
+	RetryIn   int    // seconds for Retry-After; 0: the reason's own
+}
+
+// Visit is one call of an endpoint of our own, such as /api/token: what it may
+// know of the caller, and what it says of the outcome for the log and metrics.
+type Visit struct {
+	Source    Source
+	RequestID string
+	NowMicros Instant
+
+	// Filled in by the endpoint.
+	Dialect  string
+	Reason   Reason
+	Handle   Handle
+	Merchant string
+}
