@@ -64,3 +64,16 @@ type Visit struct {
 	Handle   Handle
 	Merchant string
 }
+
+// Presence is what a dialect found when it looked for its credential in a
+// request's headers.
+type Presence uint8
+
+// Absent: nothing of this dialect. Found: Presented is filled in. Malformed:
+// something on the dialect's carrier that it cannot read; Presented carries
+// what there was, and the request is refused in the dialect's words.
+const (
+	Absent Presence = iota
+	Found
+	Malformed
+)
