@@ -17,7 +17,9 @@ type Live struct {
 	Generations    []Generation // accepted client-secret generations, which JWTs are tied to
 	Permissions    []string
 	Restricts      Restricts
-	Rules          Rules
+	Rules          Rules    // what is judged
+	Bounds         Bounds   // the same as it was written, for telling the caller (whoami); never judged
+	Numbers        []Number // likewise
 	Parent         *Live // nil unless another token made it; judged as well
 }
 
