@@ -20,7 +20,7 @@ type Live struct {
 	Rules          Rules    // what is judged
 	Bounds         Bounds   // the same as it was written, for telling the caller (whoami); never judged
 	Numbers        []Number // likewise
-	Parent         *Live // nil unless another token made it; judged as well
+	Parent         *Live    // nil unless another token made it; judged as well
 }
 
 // Generation is one accepted generation of a token's client secret.
