@@ -60,7 +60,8 @@ type Visit struct {
 
 	// Filled in by the endpoint.
 	Dialect  string
-	Reason   Reason
+	Reason   Reason // on entry: Allowed, or why the edge already refuses (BodyTooLarge, AuthThrottled …)
+	RetryIn  int    // seconds for Retry-After; 0: one
 	Handle   Handle
 	Merchant string
 }
