@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"net/netip"
+	"time"
+
+	"tollgate/gateway/facts"
+	"tollgate/policy"
+)
+
+// Plan is everything that a reload replaces at once: the routes and what they
+// stand on. The gateway copies what it keeps.
+type Plan struct {
+	Routes          []RouteSpec
+	Upstreams       map[string]UpstreamSpec
+	Endpoints       []EndpointSpec // tollgate's own paths; they win over routes
+	Whoami          string         // path of the caller's own card; "": off
+	TrustedProxies  []netip.Prefix
+	ForwardedHeader ForwardedHeader
+	PerTokenRate    policy.Rate // for tokens without a rate of their own; zero: none
+	PerIPRate       policy.Rate // zero: none
+}
+
+// EndpointSpec puts an endpoint of our own at an exact path, on every host.
+type EndpointSpec struct {
+	Path     string
+	Endpoint Endpoint
+}
+
+// ForwardedHeader is the one header that trusted proxies tell the client in.
+type ForwardedHeader uint8
+
+// The headers there are. The others are ignored and never forwarded.
+const (
+	XForwardedFor ForwardedHeader = iota
+	Forwarded
+	NoForwarded
+)
+
+// RouteSpec is one route as it is configured.
+type RouteSpec struct {
+	Host    string   // exact, without port, case-insensitive; "": every host
+	Path    string   // literal segments, {name} for one segment, {name...} for the rest
+	Methods []string // at least one; GET covers HEAD
+
+	Upstream string // for both environments, or "" and the two below
+	Live     string
+	Test     string
+
+	Dialects []string // at least one, by name, in the order in which they word refusals
+	Rule     policy.RouteRule
+	Facts    *facts.Program // nil: the body is not looked into
+
+	MaxBody            int           // bytes; 0: Limits.MaxBody
+	Timeout            time.Duration // for the upstream's answer; 0: the upstream's
+	Stream             bool          // answers larger than the limit are streamed
+	AllowChunked       bool          // else Transfer-Encoding is 411
+	AllowUnderscores   bool          // else header names with _ are dropped
+	ForwardCredentials bool          // else they are removed
+}
+
+// UpstreamSpec is one upstream as it is configured. Its headers and key are
+// secrets: it prints as its targets only.
+type UpstreamSpec struct {
+	Targets        []string // http://host:port or https://host:port, without a path
+	ConnectTimeout time.Duration
+	Timeout        time.Duration     // for the whole exchange
+	MaxConns       int               // for each target
+	Host           string            // "keep", "target" (also ""), or the Host to send
+	Headers        map[string]string // set on the way out, over what the client sent
+	SignKey        []byte            // X-Tollgate-Signature; nil: not signed
+	Health         HealthSpec        // Path "": no active check
+	MaxResponse    int64             // bytes of an answer that is not streamed; 0: 8 MiB
+}
+
+// HealthSpec is an active check of an upstream's targets.
+type HealthSpec struct {
+	Path     string
+	Interval time.Duration
+}
+
+// String names the targets and no secret.
+func (u UpstreamSpec) String() string {
+	s := "upstream"
+	for _, t := range u.Targets {
+		s += " " + t
+	}
+	return s
+}
+
+// GoString is String: %#v tells no more.
+func (u UpstreamSpec) GoString() string { return u.String() }

@@ -1,0 +1,36 @@
+package gateway
+
+import (
+	"time"
+
+	"tollgate/gateway/facts"
+	"tollgate/policy"
+	"tollgate/policy/token"
+)
+
+// route is a RouteSpec as requests use it: names resolved, limits set.
+type route struct {
+	label    string // host and path pattern: the log's and the metrics' word for it
+	pattern  string
+	dialects []Dialect
+	rule     policy.RouteRule
+	facts    *facts.Program
+	live     *upstream
+	test     *upstream
+
+	maxBody            int
+	timeout            time.Duration // 0: the upstream's
+	stream             bool
+	allowChunked       bool
+	allowUnderscores   bool
+	forwardCredentials bool
+	whoami             bool // answered by ourselves; has no upstream
+}
+
+// upstream is where a token of environment e is served.
+func (r *route) upstream(e token.Environment) *upstream {
+	if e == token.EnvTest {
+		return r.test
+	}
+	return r.live
+}
