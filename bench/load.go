@@ -20,10 +20,6 @@ type loadCase struct {
 	body          string
 }
 
-// onBare is the same request for the proxy that reads no credential: it gets
-// the same bytes, so that both read as much.
-func (c loadCase) onBare() loadCase { return c }
-
 // measure sends requests and returns the subject's CPU time for each. Any
 // answer but 200 makes the measurement void.
 func measure(s *subject, c loadCase, requests int) (time.Duration, error) {
