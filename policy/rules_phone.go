@@ -1,0 +1,113 @@
+package policy
+
+import (
+	"slices"
+
+	"tollgate/policy/token"
+)
+
+// foreignSpelling is a spelling of a listed number that only the phone library
+// could read, kept so that the library is not asked on the hot path.
+type foreignSpelling struct {
+	country countryCode
+	text    string
+}
+
+func (r *Rules) compileNumbers(numbers []token.Number) {
+	for i := range numbers {
+		n := &numbers[i]
+		var out e164
+		if !n.Enabled || r.catalogue.canonical(&out, place{}, []byte(n.E164), false) != phoneRead {
+			continue
+		}
+		number := string(out.bytes())
+		r.numbers = append(r.numbers, number)
+		r.spellForeign(n.Country, number)
+	}
+	slices.Sort(r.numbers)
+	r.numbers = slices.Compact(r.numbers)
+}
+
+// spellForeign keeps the usual spellings of a number that the catalogue cannot
+// judge, in the country it was listed for. A spelling is kept only when the
+// canonicaliser itself reads it as this number.
+func (r *Rules) spellForeign(country, number string) {
+	at, ok := r.catalogue.place([]byte(country))
+	if !ok || r.catalogue.planned([]byte(number[1:])) != nil {
+		return
+	}
+	for n := 0; n <= maxDial; n++ {
+		bare := number[1+n:]
+		for _, text := range []string{bare, "0" + bare} {
+			var out e164
+			if r.catalogue.canonical(&out, at, []byte(text), false) != phoneRead || string(out.bytes()) != number {
+				continue
+			}
+			if r.foreign == nil {
+				r.foreign = make(map[foreignSpelling]struct{})
+			}
+			r.foreign[foreignSpelling{at.code, text}] = struct{}{}
+		}
+	}
+}
+
+// lists reports whether a canonical number is on the whitelist.
+func (r *Rules) lists(number []byte) bool {
+	lo, hi := 0, len(r.numbers)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		switch s := r.numbers[mid]; {
+		case s == string(number):
+			return true
+		case s < string(number):
+			lo = mid + 1
+		default:
+			hi = mid
+		}
+	}
+	return false
+}
+
+// quick reports whether a spelling needs no reading to be known as listed: it
+// is a canonical number, or a kept spelling of a foreign one. False says
+// nothing; the spelling has to be read.
+func (r *Rules) quick(at place, raw []byte, international bool) bool {
+	if r.lists(raw) {
+		return true
+	}
+	if r.foreign == nil || international {
+		return false
+	}
+	_, hit := r.foreign[foreignSpelling{at.code, string(raw)}]
+	return hit
+}
+
+// permits reports whether a phone of a request, as it was written in a place,
+// is an enabled number of the token. It does not allocate unless the phone
+// library has to be asked, which a number that is listed in a usual spelling
+// never needs.
+func (r *Rules) permits(at place, phone *token.Fact) (bool, phoneFault) {
+	if r.quick(at, phone.Value, phone.Digits) {
+		return true, phoneRead
+	}
+	var s spelling
+	if fault := s.gate(phone.Value); fault != phoneRead {
+		return false, fault
+	}
+	if s.plus && r.listsDigits(s.digits()) {
+		return true, phoneRead
+	}
+	var out e164
+	if fault := r.catalogue.canonicalOf(&out, &s, at, phone.Digits); fault != phoneRead {
+		return false, fault
+	}
+	return r.lists(out.bytes()), phoneRead
+}
+
+// listsDigits is lists for a number without its plus: what the gate left of
+// "+33 6 12 …" is canonical when it is listed, whoever judges its country.
+func (r *Rules) listsDigits(digits []byte) bool {
+	var room [1 + maxDialled]byte
+	room[0] = '+'
+	return r.lists(room[:1+copy(room[1:], digits)])
+}
