@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"io"
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"tollgate/policy/token"
+)
+
+// streamFrom is the announced length above which an answer of a streaming route
+// is streamed. A shorter one is read whole first, like everywhere else: then a
+// cut answer is a clean 502.
+const streamFrom = 64 << 10
+
+// deliver reads the rest of the answer and writes it into resp. On a route that
+// streams it may only announce the body: streamed is true, and the exchange
+// belongs to resp, which ends it by Close.
+//
+// An error while streaming aborts the client's connection in the middle of the
+// body it was announced, so that nobody takes half an answer for a whole one. An
+// HTTP/1.0 client could not tell without a length, so it is not streamed to.
+func (x *exchange) deliver(resp *fasthttp.Response, p *passage) (streamed bool, reason token.Reason) {
+	a := &x.answer
+	streams := p.route.stream && !x.whole &&
+		(a.length > streamFrom || a.chunked && p.header.IsHTTP11())
+	if !streams {
+		if err := x.readBody(x.upstream.spec.MaxResponse); err != nil {
+			return false, x.fail(err)
+		}
+	}
+	x.copyHead(resp)
+	resp.Header.SetBytesV("X-Request-Id", p.requestID[:])
+	switch {
+	case streams:
+		x.outgoing = outgoing{lines: forgetLines(x.outgoing.lines)} // nothing borrowed survives the handler
+		resp.SetBodyStream(&stream{x}, int(a.length))
+	case a.bodily:
+		x.body = resp.SwapBody(x.body)
+	default:
+		x.announce(resp, p)
+	}
+	return streams, token.Allowed
+}
+
+// stream is an answer's body on its way to a client, read by fasthttp after the
+// handler has returned. Its error ends the client's connection.
+type stream struct{ x *exchange }
+
+// Read gives the next bytes of the body; io.EOF only at its announced end.
+func (s *stream) Read(p []byte) (int, error) {
+	if s.x == nil {
+		return 0, faultCut
+	}
+	n, err := s.x.Read(p)
+	if err != nil && err != io.EOF {
+		s.x.fail(err)
+	}
+	return n, err
+}
+
+// Close ends the exchange. A second one does nothing: the exchange may be
+// another request's by then.
+func (s *stream) Close() error {
+	if s.x != nil {
+		s.x.end()
+		s.x = nil
+	}
+	return nil
+}
+
+// announce repeats the length that an answer without a body speaks of: that of
+// the answer to GET (RFC 9110 §8.6).
+func (x *exchange) announce(resp *fasthttp.Response, p *passage) {
+	resp.SkipBody = true
+	if x.answer.length < 0 || x.answer.status == fasthttp.StatusNoContent {
+		return
+	}
+	var room [20]byte
+	resp.Header.SetBytesV("Content-Length", strconv.AppendInt(room[:0], x.answer.length, 10))
+}
+
+// copyHead writes status and end-to-end headers into resp, which is new. Names
+// keep their spelling; the framing is ours.
+func (x *exchange) copyHead(resp *fasthttp.Response) {
+	a := &x.answer
+	resp.SetStatusCode(a.status)
+	resp.Header.SetNoDefaultContentType(true)
+	nominated := x.outgoing.nominated[:0]
+	for i := range a.lines {
+		if l := &a.lines[i]; len(l.name) == len("connection") && equalFold(l.name, "connection") {
+			nominated, _ = nominate(l.value, nominated)
+		}
+	}
+	resp.Header.DisableNormalizing()
+	for i := range a.lines {
+		l := &a.lines[i]
+		var room foldedName
+		switch homeward(room.fold(l.name)) {
+		case crosses:
+			if !isNominated(l.name, nominated) {
+				resp.Header.AddBytesKV(l.name, l.value)
+			}
+		case content:
+			resp.Header.AddBytesKV(l.name, l.value)
+		}
+	}
+	resp.Header.EnableNormalizing()
+}
