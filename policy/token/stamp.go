@@ -24,6 +24,32 @@ type Mark struct {
 	Value  uint64
 }
 
+// Join is s with the marks of other that it lacks, for a record that is built
+// from what both found. Where both say something the older value stays: it can
+// only make the record count for less. A mark that finds no room is left out,
+// and then s is full, which no memory takes for complete.
+func (s Stamp) Join(other Stamp) Stamp {
+	s.Changes, s.Additions = min(s.Changes, other.Changes), min(s.Additions, other.Additions)
+	s.Epoch = min(s.Epoch, other.Epoch)
+	for _, m := range other.Marks[:other.Marked] {
+		s.add(m)
+	}
+	return s
+}
+
+func (s *Stamp) add(m Mark) {
+	for i := range s.Marks[:s.Marked] {
+		if s.Marks[i].Stripe == m.Stripe {
+			s.Marks[i].Value = min(s.Marks[i].Value, m.Value)
+			return
+		}
+	}
+	if s.Marked < len(s.Marks) {
+		s.Marks[s.Marked] = m
+		s.Marked++
+	}
+}
+
 // EntityOf is the entity that a change about one digest alone names, such as
 // the revocation of a single JWT.
 func EntityOf(d *Digest) Entity {

@@ -1,0 +1,35 @@
+package auth
+
+import "tollgate/policy/token"
+
+// mostJWT bounds a JWT in bytes, before anything in it is looked at. Ours have
+// about 350.
+const mostJWT = 4 << 10
+
+// shaped refuses, before it is hashed, what cannot be any credential of ours.
+func shaped(p *token.Presented) token.Reason {
+	switch {
+	case p.Kind != token.KindKey && p.Kind != token.KindJWT:
+		return token.TokenInvalid
+	case len(p.Secret) == 0 || len(p.Secret) > mostJWT:
+		return token.TokenInvalid
+	}
+	return token.Allowed
+}
+
+// screen checks without asking anyone whether a credential could be one of
+// ours: the checksum of a key, the signature and the claims of a JWT.
+func (v *Verifier) screen(p *token.Presented, at token.Instant) (claim, token.Reason) {
+	if p.Kind == token.KindJWT {
+		c, reason := v.keys.verify(p.Secret)
+		if reason == token.Allowed && !c.acceptable(v.issuer, at) {
+			reason = token.TokenInvalid
+		}
+		return claim{jwt: c}, reason
+	}
+	s, ok := token.Parse(p.Secret)
+	if !ok || s.Kind != p.Kind {
+		return claim{}, token.TokenInvalid
+	}
+	return claim{id: s.ID}, token.Allowed
+}

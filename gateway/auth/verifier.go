@@ -1,0 +1,178 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"tollgate/policy/token"
+)
+
+// Recaller is what is remembered. A principal or record it answers with was
+// true when the call began or later.
+type Recaller interface {
+	// Recall is the principal of a digest, or nil. One that comes without ok is
+	// known and has ended.
+	Recall(d *token.Digest, now token.Instant) (p *token.Principal, ok bool)
+	// RecallLive is a token's live record, or nil. Unless s is nil it is joined
+	// with what the record holds under.
+	RecallLive(h token.Handle, s *token.Stamp) *token.Live
+	// RecallUnknown reports that the store does not know the digest.
+	RecallUnknown(k token.Kind, d *token.Digest, now token.Instant) bool
+}
+
+// Rememberer keeps what was found under a stamp that was taken before.
+type Rememberer interface {
+	Stamp(d *token.Digest) token.Stamp
+	Remember(d *token.Digest, s token.Stamp, p *token.Principal) bool
+	RememberUnknown(k token.Kind, d *token.Digest, s token.Stamp, now token.Instant)
+}
+
+// Finder loads once, or twice when a change came in between, and remembers.
+// Errors of load are handed on and never remembered.
+type Finder interface {
+	Find(d *token.Digest, s token.Stamp, load func() (*token.Principal, error)) (*token.Principal, error)
+	FindLive(h token.Handle, s token.Stamp, load func() (*token.Live, error)) (*token.Live, token.Stamp, error)
+}
+
+// Memory is the cache.
+type Memory interface {
+	Recaller
+	Rememberer
+	Finder
+}
+
+// Loader reads the primary copy of the store. Both answer token.ErrNotFound for
+// what does not exist; any other error means that they could not tell.
+type Loader interface {
+	LoadCredential(ctx context.Context, k token.Kind, d *token.Digest) (*token.Principal, error)
+	LoadToken(ctx context.Context, h token.Handle) (*token.Live, error)
+}
+
+// Options is how a Verifier is built.
+type Options struct {
+	Memory   Memory
+	Loader   Loader
+	Keys     *KeySet   // of JWTs
+	Issuer   string    // the iss of JWTs we accept, exactly
+	Throttle *Throttle // of failed attempts
+	Uses     *Uses     // nil: nobody wants to know when credentials were last used
+
+	// Timeout bounds one look-up in the store; 0 means 1 s. After it the
+	// verdict is that none can be given.
+	Timeout time.Duration
+}
+
+// Verifier is safe for concurrent use. A credential that is remembered costs
+// one hash and no allocation.
+type Verifier struct {
+	memory   Memory
+	loader   Loader
+	keys     *KeySet
+	issuer   string
+	throttle *Throttle
+	uses     *Uses
+	timeout  time.Duration
+	flights  singleflight.Group
+}
+
+// New checks the options.
+func New(o Options) (*Verifier, error) {
+	switch {
+	case o.Memory == nil || o.Loader == nil:
+		return nil, errors.New("auth: Options.Memory and Options.Loader are required")
+	case o.Keys == nil:
+		return nil, errors.New("auth: Options.Keys is missing: no JWT could be verified")
+	case o.Issuer == "":
+		return nil, errors.New("auth: Options.Issuer is empty: it must be what JWTs are issued with")
+	case o.Throttle == nil:
+		return nil, errors.New("auth: Options.Throttle is missing: guessing would be free")
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = time.Second
+	}
+	return &Verifier{
+		memory: o.Memory, loader: o.Loader, keys: o.Keys, issuer: o.Issuer,
+		throttle: o.Throttle, uses: o.Uses, timeout: o.Timeout,
+	}, nil
+}
+
+// Verify is the principal behind what was presented, and Allowed; or a reason
+// of rows 3, 5 or 6. A credential that is recognised and does not stand comes
+// with its principal all the same, for the log. p.Digest is filled in.
+//
+// A nil src is the header phase, where the address is not known yet: nothing is
+// counted against anyone, and AuthThrottled only means that the store was not
+// asked here.
+func (v *Verifier) Verify(p *token.Presented, src *token.Source, now time.Time) (*token.Principal, token.Reason) {
+	at := token.At(now)
+	if reason := shaped(p); reason != token.Allowed {
+		return nil, v.unrecognised(src, nil, at, reason)
+	}
+	p.Digest = token.DigestOf(p.Secret)
+	q, ok := v.memory.Recall(&p.Digest, at)
+	if q == nil {
+		var reason token.Reason
+		if q, reason = v.seek(p, src, at); reason != token.Allowed {
+			return nil, reason
+		}
+		ok = !q.EndsAt.Reached(at)
+	}
+	if q.Kind != p.Kind { // a secret of one kind is unknown as any other
+		return nil, v.unrecognised(src, nil, at, token.TokenInvalid)
+	}
+	reason := standing(q, ok, at)
+	if reason == token.Allowed && v.uses != nil {
+		v.uses.Record(q, src, at)
+	}
+	return q, reason
+}
+
+// Examine is Verify without a trace: nothing is counted, remembered or noted as
+// a use. It asks the store for whatever is not remembered.
+func (v *Verifier) Examine(p *token.Presented, now time.Time) (*token.Principal, token.Reason) {
+	at := token.At(now)
+	if reason := shaped(p); reason != token.Allowed {
+		return nil, reason
+	}
+	p.Digest = token.DigestOf(p.Secret)
+	q, ok := v.memory.Recall(&p.Digest, at)
+	if q == nil {
+		claim, reason := v.screen(p, at)
+		if reason != token.Allowed {
+			return nil, reason
+		}
+		var err error
+		if q, err = v.load(p, &claim); err != nil {
+			return nil, verdict(err)
+		}
+		ok = !q.EndsAt.Reached(at)
+	}
+	if q.Kind != p.Kind {
+		return nil, token.TokenInvalid
+	}
+	return q, standing(q, ok, at)
+}
+
+// standing is row 5 for a credential that is recognised.
+func standing(q *token.Principal, ok bool, at token.Instant) token.Reason {
+	switch reason := q.Standing(at); {
+	case reason != token.Allowed:
+		return reason
+	case !ok: // the memory would not vouch for it
+		return token.TokenExpired
+	case q.Live.Enhanced:
+		return token.AccessTokenRequired
+	}
+	return token.Allowed
+}
+
+// verdict tells a store that does not know from one that could not tell.
+func verdict(err error) token.Reason {
+	if errors.Is(err, token.ErrNotFound) {
+		return token.TokenInvalid
+	}
+	return token.CannotDecide
+}

@@ -1,0 +1,199 @@
+package issue
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"io"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"tollgate/policy/token"
+)
+
+// Memory is the cache, as far as clients go. Neither answer may be written to.
+type Memory interface {
+	// RecallClient is a client that is remembered and true now, or nil.
+	RecallClient(id string) (*token.Live, []token.Credential)
+	// FindClient loads a client, remembers it under s, which was taken before,
+	// and hands errors of load on.
+	FindClient(id string, s token.Stamp, load func() (*token.Live, []token.Credential, error)) (*token.Live, []token.Credential, error)
+	Stamp(d *token.Digest) token.Stamp
+}
+
+// Loader reads the primary copy of the store: the token with a client id, and
+// the generations of its client secret. token.ErrNotFound: there is none; any
+// other error means that it could not tell.
+type Loader interface {
+	LoadClient(ctx context.Context, clientID string) (*token.Live, []token.Credential, error)
+}
+
+// Throttle counts failed attempts by source and client id. known says that the
+// client is remembered.
+type Throttle interface {
+	Refuses(src token.Source, name []byte, known bool, now token.Instant) bool
+	Count(src token.Source, name []byte, now token.Instant)
+}
+
+// Options is how an Exchanger is built. All are required but Uses and Timeout.
+type Options struct {
+	Memory   Memory
+	Loader   Loader
+	Throttle Throttle
+	Signing  func() token.SigningKey                              // the key that signs now
+	Within   func(*token.Live, token.Source) bool                 // row 8: the address is in the ranges of the token, its merchant and its parent
+	Issuer   string                                               // iss
+	Lifetime time.Duration                                        // of an access token, in whole seconds, from 1s
+	Rand     io.Reader                                            // safe for concurrent use
+	Used     func(*token.Principal, *token.Source, token.Instant) // hears of each secret that was right; nil: nobody
+	Timeout  time.Duration                                        // of one look-up; 0: 1 s
+}
+
+// Exchanger trades client credentials for access tokens. It writes nothing to
+// the store, and needs it only for clients that are not remembered. It is safe
+// for concurrent use.
+type Exchanger struct {
+	o       Options
+	flights singleflight.Group
+}
+
+// NewExchanger checks the options.
+func NewExchanger(o Options) (*Exchanger, error) {
+	switch {
+	case o.Memory == nil || o.Loader == nil || o.Throttle == nil:
+		return nil, errors.New("issue: Options.Memory, Loader and Throttle are required")
+	case o.Signing == nil || o.Within == nil || o.Rand == nil:
+		return nil, errors.New("issue: Options.Signing, Within and Rand are required")
+	case o.Issuer == "":
+		return nil, errors.New("issue: Options.Issuer is empty: it must be what JWTs are accepted with")
+	case o.Lifetime < time.Second || o.Lifetime%time.Second != 0:
+		return nil, errors.New("issue: Options.Lifetime must be whole seconds, at least one")
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = time.Second
+	}
+	return &Exchanger{o: o}, nil
+}
+
+// Exchange is the grant for an order, and Allowed; or the reason why there is
+// none, exact enough for the log. The handle and the merchant of the grant are
+// set as soon as the client has proven itself. It keeps nothing of the order.
+//
+// The secret comes first: nothing about a client, not even that it exists, may
+// be told to someone without it. All who fail that did the same work.
+func (x *Exchanger) Exchange(ctx context.Context, o *token.Order) (token.Grant, token.Reason) {
+	now := token.At(o.Now)
+	live, secret, reason := x.authenticate(ctx, o, now)
+	if reason != token.Allowed {
+		return token.Grant{}, reason
+	}
+	grant := token.Grant{Handle: live.Handle, Merchant: live.Merchant}
+	if reason = x.judge(live, o, now); reason != token.Allowed {
+		return grant, reason
+	}
+	scope, ok := narrow(live, o.Scope)
+	if !ok {
+		return grant, token.InvalidScope
+	}
+	if x.o.Used != nil {
+		x.o.Used(&token.Principal{Live: live, Kind: token.KindClient, Generation: secret.Generation, EndsAt: secret.EndsAt}, &o.Source, now)
+	}
+	if err := x.sign(&grant, live, secret, order{now: o.Now, scope: scope}); err != nil {
+		return token.Grant{Handle: live.Handle, Merchant: live.Merchant}, token.InternalError
+	}
+	return grant, token.Allowed
+}
+
+// judge is what applies to issuing of the order of checks, after the secret:
+// rows 5, 7 and 8, and then what only a caller who passed them may learn.
+func (x *Exchanger) judge(live *token.Live, o *token.Order, now token.Instant) token.Reason {
+	switch reason := live.Standing(now); {
+	case reason != token.Allowed:
+		return reason
+	case o.Environment != token.EnvAny && o.Environment != live.Environment:
+		return token.EnvironmentMismatch
+	case !x.o.Within(live, o.Source):
+		return token.IPNotAllowed
+	case live.Enhanced:
+		return token.UnauthorizedClient
+	}
+	return token.Allowed
+}
+
+// authenticate finds the client and the generation of its secret that was
+// presented. A client that is remembered needs no store and, with the right
+// secret, meets no throttle.
+func (x *Exchanger) authenticate(ctx context.Context, o *token.Order, now token.Instant) (*token.Live, *token.Credential, token.Reason) {
+	digest := token.DigestOf(o.ClientSecret)
+	plausible := isClientID(o.ClientID) && isClientSecret(o.ClientSecret)
+	id := string(o.ClientID)
+	name := o.ClientID
+	if !isClientID(name) {
+		id, name = "", nil
+	}
+	live, secrets := x.o.Memory.RecallClient(id)
+	known := live != nil
+	if !known && plausible {
+		if x.o.Throttle.Refuses(o.Source, name, known, now) {
+			return nil, nil, token.AuthThrottled
+		}
+		var err error
+		if live, secrets, err = x.find(ctx, id); err != nil && !errors.Is(err, token.ErrNotFound) {
+			return nil, nil, token.CannotDecide
+		}
+	}
+	match := matching(secrets, &digest)
+	if live == nil || match == nil || !plausible {
+		if x.o.Throttle.Refuses(o.Source, name, known, now) {
+			return nil, nil, token.AuthThrottled
+		}
+		x.o.Throttle.Count(o.Source, name, now)
+		return nil, nil, token.TokenInvalid
+	}
+	if match.EndsAt.Reached(now) { // a generation that was rotated away: recognised, so not counted
+		return nil, nil, token.TokenExpired
+	}
+	return live, match, token.Allowed
+}
+
+// client is what a flight brings home.
+type client struct {
+	live    *token.Live
+	secrets []token.Credential
+}
+
+// find loads a client, once for all who ask at one state of changes. The load
+// does not end with the request of whoever asked first.
+func (x *Exchanger) find(ctx context.Context, id string) (*token.Live, []token.Credential, error) {
+	s := x.o.Memory.Stamp(nil)
+	found, err, _ := x.flights.Do(flight(id, s.Changes), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.o.Timeout)
+		defer cancel()
+		live, secrets, err := x.o.Memory.FindClient(id, s, func() (*token.Live, []token.Credential, error) {
+			return x.o.Loader.LoadClient(ctx, id)
+		})
+		return client{live, secrets}, err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	c := found.(client)
+	return c.live, c.secrets, nil
+}
+
+// matching is the generation that the digest belongs to, or nil. It compares
+// all of them, each in constant time, and one that no secret has when there are
+// none, so that an unknown client costs what a known one does.
+func matching(secrets []token.Credential, digest *token.Digest) *token.Credential {
+	var nobody token.Digest
+	subtle.ConstantTimeCompare(nobody[:], digest[:])
+	var match *token.Credential
+	for i := range secrets {
+		c := &secrets[i]
+		if c.Kind == token.KindClient && subtle.ConstantTimeCompare(c.Digest[:], digest[:]) == 1 {
+			match = c
+		}
+	}
+	return match
+}
