@@ -1,0 +1,149 @@
+package admin
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"go.uber.org/zap"
+
+	"tollgate/policy"
+	"tollgate/policy/token"
+)
+
+// How much of what is dangerous a caller gets in a minute.
+const (
+	failuresDefault = 20 // wrong keys from one source
+	heldAnswers     = 20 // "another token has this number", for one merchant
+	explanations    = 60 // for one admin key
+	perMinute       = time.Minute
+)
+
+// Options is what an admin API is made of. Store, Minter, Explainer and
+// Catalogue are required.
+type Options struct {
+	Store     Store
+	Minter    Minter
+	Explainer Explainer
+
+	// Catalogue is the one in force; it is asked at each request and never nil.
+	Catalogue func() *policy.Catalogue
+
+	// BootstrapDigest is the SHA-256 of an admin key that is accepted without
+	// the store, with the role admin. The zero digest: there is none.
+	BootstrapDigest token.Digest
+
+	// Listen is the address the listener is bound to, such as 127.0.0.1:9090.
+	// On a loopback address only loopback names are accepted in Host.
+	Listen string
+
+	// Failures is how many wrong keys one source may send in Window; 0: 20 in
+	// a minute.
+	Failures int
+	Window   time.Duration
+
+	// Ops are the listener's other handlers, by the mux pattern they are
+	// mounted under: /healthz, /readyz, /metrics, /debug/pprof/.
+	Ops map[string]http.Handler
+
+	Logger *zap.Logger      // nil: nothing is logged
+	Now    func() time.Time // nil: time.Now
+	Rand   io.Reader        // for request ids; nil: crypto/rand
+}
+
+func (o *Options) fill() error {
+	switch {
+	case o.Store == nil:
+		return errors.New("admin: Options.Store is missing")
+	case o.Minter == nil:
+		return errors.New("admin: Options.Minter is missing")
+	case o.Explainer == nil:
+		return errors.New("admin: Options.Explainer is missing")
+	case o.Catalogue == nil:
+		return errors.New("admin: Options.Catalogue is missing")
+	}
+	if o.Failures <= 0 {
+		o.Failures = failuresDefault
+	}
+	if o.Window <= 0 {
+		o.Window = perMinute
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	return nil
+}
+
+// New makes the handler of the admin listener: the API under /admin/v1, its
+// OpenAPI document, and the handlers of Options.Ops. The server it is given to
+// sets the time limits of connections.
+func New(o Options) (http.Handler, error) {
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	strictCasing()
+	mux := http.NewServeMux()
+	s := newService(&o)
+	s.api = humago.New(mux, apiConfig(s.problems))
+	s.api.UseMiddleware(s.enter)
+	s.register()
+	s.readForms()
+	if err := mountOpenAPI(mux, s.api.OpenAPI()); err != nil {
+		return nil, err
+	}
+	for pattern, handler := range o.Ops {
+		mux.Handle(pattern, handler)
+	}
+	return &door{
+		mux:     mux,
+		origins: http.NewCrossOriginProtection(),
+		hosts:   hostCheckFor(o.Listen),
+		logger:  o.Logger,
+		now:     o.Now,
+		random:  o.Rand,
+	}, nil
+}
+
+// service is what the operations share.
+type service struct {
+	api       huma.API
+	store     Store
+	minter    Minter
+	explainer Explainer
+	catalogue func() *policy.Catalogue
+	now       func() time.Time
+	identity  identity
+	held      *budget // answers that another token has a number, by merchant
+	explains  *budget // explanations, by actor
+	forms     forms
+}
+
+func newService(o *Options) *service {
+	return &service{
+		store:     o.Store,
+		minter:    o.Minter,
+		explainer: o.Explainer,
+		catalogue: o.Catalogue,
+		now:       o.Now,
+		identity: identity{
+			keys:      o.Store,
+			bootstrap: o.BootstrapDigest,
+			failures:  newBudget(o.Failures, o.Window, o.Now),
+		},
+		held:     newBudget(heldAnswers, perMinute, o.Now),
+		explains: newBudget(explanations, perMinute, o.Now),
+	}
+}
+
+// instant is now, as the store counts time.
+func (s *service) instant() token.Instant { return token.At(s.now()) }

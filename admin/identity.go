@@ -1,0 +1,130 @@
+package admin
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+
+	"tollgate/policy/token"
+)
+
+// identity tells who calls. It asks the store for every admin key at every
+// request, so that an ended key is refused by the very next one.
+type identity struct {
+	keys      KeyFinder
+	bootstrap token.Digest // the zero digest: none
+	failures  *budget      // by source
+	known     knownDigests
+}
+
+// identify fills in the visit's actor, role and merchant from the request's
+// Authorization header, or says why it cannot.
+func (i *identity) identify(ctx context.Context, v *visit, h http.Header) error {
+	secret, err := bearer(h)
+	if err != nil {
+		return err
+	}
+	digest := token.DigestOf(secret)
+	if i.isBootstrap(digest) {
+		v.actor = token.Actor{Kind: "bootstrap", ID: "bootstrap"}
+		v.role = token.RoleAdmin
+		return nil
+	}
+	// The throttle stands in for the look-up. A key that was good before is
+	// looked up all the same: a flood of wrong keys from behind the same
+	// address must not lock the right one out.
+	if over, wait := i.failures.exhausted(v.source()); over && !i.known.has(digest) {
+		return refuse(http.StatusTooManyRequests, codeThrottled,
+			"Too many wrong keys came from this address; wait and try again.").retryIn(wait)
+	}
+	if s, ok := token.Parse(secret); !ok || s.Kind != token.KindAdmin {
+		return i.unknown(v)
+	}
+	key, err := i.keys.FindAdminKeyByDigest(ctx, &digest)
+	if errors.Is(err, token.ErrNotFound) {
+		return i.unknown(v)
+	}
+	if err != nil {
+		return storeFault(err)
+	}
+	return i.admit(v, &key, &digest)
+}
+
+func (i *identity) isBootstrap(d token.Digest) bool {
+	return i.bootstrap != token.Digest{} && subtle.ConstantTimeCompare(d[:], i.bootstrap[:]) == 1
+}
+
+func (i *identity) admit(v *visit, key *token.AdminKey, d *token.Digest) error {
+	role, ok := token.ParseRole(string(key.Role))
+	switch {
+	case subtle.ConstantTimeCompare(d[:], key.Digest[:]) != 1, key.EndedAt != 0, !ok,
+		role == token.RoleMerchant && key.Merchant == "":
+		// A recognised key that was ended does not count as a guess.
+		return unknownKey()
+	}
+	i.known.add(*d)
+	v.actor = token.Actor{Kind: "admin_key", ID: key.ID}
+	v.role = role
+	v.merchant = key.Merchant
+	return nil
+}
+
+func (i *identity) unknown(v *visit) error {
+	i.failures.count(v.source())
+	return unknownKey()
+}
+
+func unknownKey() *problem {
+	return refuse(http.StatusUnauthorized, codeUnknownKey,
+		"The key is not an admin key of this installation, or it was ended.").
+		with("WWW-Authenticate", `Bearer realm="tollgate", error="invalid_token"`)
+}
+
+// bearer reads the one Bearer credential of a request: one header, the scheme
+// in any case, exactly one space, no space after.
+func bearer(h http.Header) ([]byte, error) {
+	values := h.Values("Authorization")
+	if len(values) > 1 {
+		return nil, refuse(http.StatusBadRequest, codeAmbiguous, "Send one Authorization header, not several.")
+	}
+	if len(values) == 1 {
+		scheme, secret, _ := strings.Cut(values[0], " ")
+		if strings.EqualFold(scheme, "Bearer") && secret != "" && !strings.ContainsAny(secret, " \t,") {
+			return []byte(secret), nil
+		}
+	}
+	return nil, refuse(http.StatusUnauthorized, codeMissing,
+		"Send an admin key as Authorization: Bearer tga_….").
+		with("WWW-Authenticate", `Bearer realm="tollgate"`)
+}
+
+// knownDigests remembers keys that were good, to spare them the throttle. It
+// admits nobody: what it knows is looked up like anything else.
+type knownDigests struct {
+	mu  sync.Mutex
+	set map[token.Digest]struct{}
+}
+
+const knownMax = 4096
+
+func (k *knownDigests) has(d token.Digest) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.set[d]
+	return ok
+}
+
+func (k *knownDigests) add(d token.Digest) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, ok := k.set[d]; ok {
+		return
+	}
+	if k.set == nil || len(k.set) >= knownMax {
+		k.set = map[token.Digest]struct{}{}
+	}
+	k.set[d] = struct{}{}
+}

@@ -1,0 +1,112 @@
+package admin
+
+import (
+	"context"
+	"time"
+
+	"tollgate/policy/token"
+)
+
+// Store is what this room asks of the store: the small interfaces below, which
+// *store.Store satisfies. Writes take the act they are part of and record it in
+// the same transaction. They return only when the change is durable and every
+// listener on this node has heard of it.
+//
+// Errors are those of package token: ErrNotFound, ErrStale, ErrRevoked,
+// ErrExists, *HeldError, FieldErrors. Every other error means that the store
+// could not tell, and is answered 503.
+type Store interface {
+	MerchantFinder
+	MerchantWriter
+	TokenFinder
+	TokenWriter
+	CredentialWriter
+	NumberFinder
+	NumberWriter
+	KeyFinder
+	KeyKeeper
+	AuditReader
+	AuditWriter
+}
+
+// MerchantFinder reads merchants. Lists are newest first and end with the
+// cursor of the next page, "" for the last one.
+type MerchantFinder interface {
+	FindMerchant(ctx context.Context, id string) (token.Merchant, error)
+	ListMerchants(ctx context.Context, f token.MerchantFilter) ([]token.Merchant, string, error)
+}
+
+// MerchantWriter writes merchants. AddMerchant gives the id. ChangeMerchant is
+// refused with token.ErrStale unless the record has the version ifVersion.
+type MerchantWriter interface {
+	AddMerchant(ctx context.Context, act token.Act, m token.Merchant) (token.Merchant, error)
+	ChangeMerchant(ctx context.Context, act token.Act, m token.Merchant, ifVersion int64) (token.Merchant, error)
+}
+
+// TokenFinder reads tokens.
+type TokenFinder interface {
+	FindToken(ctx context.Context, h token.Handle) (token.Token, error)
+	ListTokens(ctx context.Context, f token.Filter) ([]token.Token, string, error)
+}
+
+// TokenWriter writes tokens. ReplaceToken is refused with token.ErrStale unless
+// the record has the version ifVersion, and takes away the numbers of countries
+// that are no longer in the composition. RevokeToken is idempotent.
+type TokenWriter interface {
+	AddToken(ctx context.Context, act token.Act, t token.Token, numbers []token.Number) (token.Token, error)
+	ReplaceToken(ctx context.Context, act token.Act, t token.Token, ifVersion int64) (token.Token, error)
+	RevokeToken(ctx context.Context, act token.Act, h token.Handle) (token.Token, error)
+}
+
+// CredentialWriter gives a token a new generation of one of its secrets.
+type CredentialWriter interface {
+	RotateCredential(ctx context.Context, act token.Act, h token.Handle, c token.Credential, grace time.Duration) (token.Rotation, error)
+}
+
+// NumberFinder lists a token's phone numbers.
+type NumberFinder interface {
+	ListNumbers(ctx context.Context, h token.Handle, p token.Page) ([]token.Number, string, error)
+}
+
+// NumberWriter writes a token's phone numbers; each write bumps the token's
+// version.
+type NumberWriter interface {
+	AddNumber(ctx context.Context, act token.Act, h token.Handle, n token.Number) (token.Number, error)
+	ChangeNumber(ctx context.Context, act token.Act, h token.Handle, e164 string, enabled bool) (token.Number, error)
+	EndNumber(ctx context.Context, act token.Act, h token.Handle, e164 string) error
+}
+
+// KeyFinder finds the admin key that a secret's digest belongs to, ended ones
+// included.
+type KeyFinder interface {
+	FindAdminKeyByDigest(ctx context.Context, d *token.Digest) (token.AdminKey, error)
+}
+
+// KeyKeeper keeps admin keys. AddAdminKey gives the id. EndAdminKey is
+// idempotent.
+type KeyKeeper interface {
+	AddAdminKey(ctx context.Context, act token.Act, k token.AdminKey) (token.AdminKey, error)
+	ListAdminKeys(ctx context.Context, f token.AdminKeyFilter) ([]token.AdminKey, string, error)
+	EndAdminKey(ctx context.Context, act token.Act, id string) (token.AdminKey, error)
+}
+
+// AuditReader reads the audit log, newest first.
+type AuditReader interface {
+	ListAudit(ctx context.Context, f token.AuditFilter) ([]token.AuditRow, string, error)
+}
+
+// AuditWriter records an act that changes nothing, such as an explanation.
+// The detail holds strings and booleans, and no secret.
+type AuditWriter interface {
+	Note(ctx context.Context, act token.Act, on token.AuditTarget, merchant string, detail map[string]any) error
+}
+
+// Minter makes what must not be guessed. It is gateway/issue, behind cmd.
+type Minter interface {
+	// Handle is a new token's name.
+	Handle() (token.Handle, error)
+	// Secret is a new secret of a kind and what the store keeps of it. A key
+	// carries the handle it belongs to; other kinds do not look at it. The
+	// secret is the caller's to show once and forget.
+	Secret(k token.Kind, e token.Environment, h token.Handle) ([]byte, token.Credential, error)
+}
