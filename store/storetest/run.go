@@ -1,0 +1,27 @@
+package storetest
+
+import (
+	"testing"
+)
+
+// Run checks every promise a store makes to one caller at a time.
+func Run(t *testing.T, engine Engine) {
+	for _, group := range []struct {
+		name  string
+		tests []test
+	}{
+		{"Tokens", tokenTests},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			for _, one := range group.tests {
+				t.Run(one.name, func(t *testing.T) { one.run(newHouse(t, engine)) })
+			}
+		})
+	}
+}
+
+// test is one promise, named for what it guarantees.
+type test struct {
+	name string
+	run  func(h *house)
+}
