@@ -81,10 +81,10 @@ func (s *Store) ListAdminKeys(ctx context.Context, f token.AdminKeyFilter) (list
 	return list, next, err
 }
 
-// EndAdminKey ends an admin key. Ending an ended one changes nothing.
-func (s *Store) EndAdminKey(ctx context.Context, act token.Act, id string) error {
-	return s.write(ctx, "end_admin_key", act, func(w *writing) error {
-		var k token.AdminKey
+// EndAdminKey ends an admin key and answers with it. Ending an ended one
+// changes nothing and answers the same.
+func (s *Store) EndAdminKey(ctx context.Context, act token.Act, id string) (k token.AdminKey, err error) {
+	err = s.write(ctx, "end_admin_key", act, func(w *writing) error {
 		err := scanAdminKey(w.row(`SELECT `+adminKeyColumns+` FROM admin_keys WHERE id = $1`, id), &k)
 		if err != nil {
 			return err
@@ -104,6 +104,7 @@ func (s *Store) EndAdminKey(ctx context.Context, act token.Act, id string) error
 		return w.record(entry{action: w.named("admin_key.end"), target: keyTarget(id), merchant: k.Merchant,
 			before: was, after: is})
 	})
+	return kept(k, err)
 }
 
 func checkAdminKey(k *token.AdminKey) error {

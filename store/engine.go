@@ -3,20 +3,17 @@ package store
 import (
 	"context"
 	"database/sql"
-
-	"github.com/pressly/goose/v3"
 )
 
 // Engine is all that differs between two databases. store/sqlite makes one;
 // every field is required unless it says otherwise.
 type Engine struct {
-	Writer  *sql.DB // transactions begun on it can write at once
-	Reader  *sql.DB // sees everything that Writer has committed
-	Fresh   bool    // the database was created by this opening
-	Dialect goose.Dialect
+	Writer *sql.DB // transactions begun on it can write at once
+	Reader *sql.DB // sees everything that Writer has committed
+	Fresh  bool    // the database was created by this opening
 
-	// Folder is the one of migrations/ that holds this database's numbered files.
-	Folder string
+	Dialect string // what goose calls the database: "sqlite3"
+	Folder  string // of migrations/, with this database's numbered files: "sqlite"
 
 	// Snapshot are the options of a read that takes several statements and
 	// must see one moment in time.

@@ -100,7 +100,7 @@ func (s *Store) migrations() (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: migrations: %w", err)
 	}
-	p, err := goose.NewProvider(s.engine.Dialect, s.engine.Writer, folder,
+	p, err := goose.NewProvider(goose.Dialect(s.engine.Dialect), s.engine.Writer, folder,
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return nil, fmt.Errorf("store: migrations: %w", err)

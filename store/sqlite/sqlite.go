@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"runtime"
 
-	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 
@@ -40,7 +39,7 @@ func Open(ctx context.Context, o store.Options) (*store.Store, error) {
 	}
 	s, err := store.New(ctx, store.Engine{
 		Writer: writer, Reader: reader, Fresh: f.fresh,
-		Dialect: goose.DialectSQLite3, Folder: "sqlite",
+		Dialect: "sqlite3", Folder: "sqlite",
 		Snapshot:  sql.TxOptions{ReadOnly: true},
 		Classify:  classify,
 		Check:     f.same,
