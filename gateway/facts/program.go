@@ -1,0 +1,230 @@
+package facts
+
+import (
+	"fmt"
+	"hash/maphash"
+	"sync"
+
+	"tollgate/policy"
+	"tollgate/policy/token"
+)
+
+// Program is a route's facts, compiled. It is immutable and safe for concurrent
+// use.
+type Program struct {
+	catalogue *policy.Catalogue
+	slots     []slot
+
+	json    *node   // what to look for in a JSON body; nil: nothing
+	form    []field // form fields that a source reads
+	query   []field
+	headers []field
+	params  []field
+
+	readsJSON bool // a source reads a JSON body
+	readsForm bool // a source reads a form body
+
+	// shadows are names that a policy field has elsewhere in the request: a
+	// query parameter of that name would be the same field in a second place.
+	shadows []string
+
+	// named marks the operator sources that give the catalogue's own name.
+	named  uint16
+	fronts uint8 // how many there are
+
+	seed  maphash.Seed
+	works sync.Pool // of *work
+}
+
+// slot is one place to read and what its values become.
+type slot struct {
+	role     role
+	kind     token.FactKind
+	source   uint8  // which of the kind's sources
+	want     string // roleGuard: the only value it may have
+	group    uint32
+	steps    []step
+	front    *front // nil: the value stands alone
+	constant []byte // const: the value; nil otherwise
+	own      bool   // token: the token's own value
+	number   bool   // a JSON number is a value too
+	digits   bool   // international without a plus
+}
+
+// role is what a slot's values are for.
+type role uint8
+
+const (
+	roleFact  role = iota
+	roleFront      // goes in front of another slot's value
+	roleGuard
+)
+
+// field is a name in a flat part of the request.
+type field struct {
+	name   string
+	slots  []uint8
+	nested *node // form only: the field holds JSON
+}
+
+// Groups say what every element of an array must hold: the four facts by their
+// kind, then the guards and fronts each by itself.
+const groupGuards = uint32(token.FactKinds)
+
+// Compile turns what policy.ParseFacts read into a Program. The catalogue
+// resolves countries, dial codes and operators and is kept.
+func Compile(s *policy.FactSpec, c *policy.Catalogue) (*Program, error) {
+	if s == nil || c == nil {
+		return nil, fmt.Errorf("facts: Compile needs a FactSpec and a Catalogue")
+	}
+	p := &Program{catalogue: c, seed: maphash.MakeSeed()}
+	p.works.New = func() any { return new(work) }
+	for kind := range s.Sources {
+		for i := range s.Sources[kind] {
+			src := &s.Sources[kind][i]
+			sl := slot{role: roleFact, kind: token.FactKind(kind), source: uint8(i), group: 1 << kind}
+			sl.number = s.Number && sl.kind == token.FactPhone
+			if err := p.add(sl, src); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for i := range s.Guards {
+		g := &s.Guards[i]
+		sl := slot{role: roleGuard, want: g.Want, group: p.freeGroup()}
+		if err := p.add(sl, &g.Source); err != nil {
+			return nil, err
+		}
+	}
+	if len(p.headers) > maxFields || len(p.query) > maxFields {
+		return nil, fmt.Errorf("facts: more than %d headers or query parameters", maxFields)
+	}
+	p.shadow()
+	return p, nil
+}
+
+// Inspects reports whether the program has a source at all. A route with facts
+// has its bodies read and judged even when no source reads the body: a policy
+// field there would be the same field in a second place.
+func (p *Program) Inspects() bool { return len(p.slots) > 0 }
+
+// maxSlots is above what policy.ParseFacts lets through, so that a mark for
+// each slot or group fits into a word.
+const maxSlots = 1 << 7
+
+// maxFields is how many headers, and how many query parameters, can be read.
+const maxFields = 32
+
+// add gives a slot its number and puts it where its values are found.
+func (p *Program) add(sl slot, src *policy.Source) error {
+	if len(p.slots) >= maxSlots {
+		return fmt.Errorf("facts: more than %d sources, required fields and prefixes together", maxSlots)
+	}
+	if err := p.compileSteps(&sl, src); err != nil {
+		return err
+	}
+	number := uint8(len(p.slots))
+	p.slots = append(p.slots, sl)
+	return p.put(number, src)
+}
+
+func (p *Program) put(number uint8, src *policy.Source) error {
+	sl := &p.slots[number]
+	switch src.Origin {
+	case policy.FromJSON:
+		if p.json == nil {
+			p.json = new(node)
+		}
+		p.json.add(src.Pointer, number, sl)
+		p.readsJSON = true
+	case policy.FromForm:
+		p.readsForm = true
+		f := putField(&p.form, src.Name)
+		if !src.NestedJSON() {
+			f.slots = append(f.slots, number)
+			break
+		}
+		if f.nested == nil {
+			f.nested = new(node)
+		}
+		f.nested.add(src.Pointer, number, sl)
+	case policy.FromQuery:
+		f := putField(&p.query, src.Name)
+		f.slots = append(f.slots, number)
+	case policy.FromHeader:
+		f := putField(&p.headers, src.Name)
+		f.slots = append(f.slots, number)
+	case policy.FromPath:
+		f := putField(&p.params, src.Name)
+		f.slots = append(f.slots, number)
+	case policy.FromConst:
+		sl.constant = []byte(src.Name)
+	case policy.FromToken:
+		sl.own = true
+	default:
+		return fmt.Errorf("facts: %q has an origin this package cannot read", src.Text)
+	}
+	return nil
+}
+
+func putField(list *[]field, name string) *field {
+	for i := range *list {
+		if (*list)[i].name == name {
+			return &(*list)[i]
+		}
+	}
+	*list = append(*list, field{name: name})
+	return &(*list)[len(*list)-1]
+}
+
+// freeGroup is the group after all that slots have.
+func (p *Program) freeGroup() uint32 {
+	group := uint32(1) << groupGuards
+	for i := range p.slots {
+		if p.slots[i].group >= group {
+			group = p.slots[i].group << 1
+		}
+	}
+	return group
+}
+
+// shadow gathers the names under which a policy field could stand a second
+// time: in the query for what the body holds, in the body for what the query
+// holds. Frameworks that merge the two would take either.
+func (p *Program) shadow() {
+	note := func(name string) {
+		if name == policy.Each || findField(p.query, name) != nil {
+			return
+		}
+		for _, s := range p.shadows {
+			if s == name {
+				return
+			}
+		}
+		p.shadows = append(p.shadows, name)
+	}
+	if p.json != nil {
+		p.json.ends(note)
+		for i := range p.json.members {
+			note(p.json.members[i].name)
+		}
+	}
+	for i := range p.form {
+		note(p.form[i].name)
+	}
+	if len(p.query) > 0 && p.json == nil {
+		p.json = new(node)
+	}
+	for i := range p.query {
+		p.json.ban(p.query[i].name)
+	}
+}
+
+func findField(list []field, name string) *field {
+	for i := range list {
+		if list[i].name == name {
+			return &list[i]
+		}
+	}
+	return nil
+}
