@@ -10,11 +10,11 @@ import (
 type chunkState uint8
 
 const (
-	notChunked chunkState = iota
-	chunkSize             // a size line is next
-	chunkData             // left bytes of data are next
-	chunkEnd              // the CRLF behind data is next
-	chunkTrailer          // a trailer line, or the empty one that ends it all, is next
+	notChunked   chunkState = iota
+	chunkSize               // a size line is next
+	chunkData               // left bytes of data are next
+	chunkEnd                // the CRLF behind data is next
+	chunkTrailer            // a trailer line, or the empty one that ends it all, is next
 )
 
 // The longest size line, extensions and CRLF included. Nobody sends extensions;

@@ -1,0 +1,223 @@
+package gateway
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestKeptConnectionIsReused guarantees that the ordinary case does not dial:
+// requests in turn travel over one connection.
+func TestKeptConnectionIsReused(t *testing.T) {
+	o := newOrigin(t, honest)
+	f := newFront(t, []string{o.url})
+	a, b := f.client(t), f.client(t)
+	for i := range 20 {
+		a.wantAnswer("POST", fmt.Sprint("a", i))
+		b.wantAnswer("GET", fmt.Sprint("b", i))
+	}
+	if n := o.dialed(); n != 1 {
+		t.Errorf("40 requests in turn took %d connections; want 1", n)
+	}
+}
+
+// TestWordBetweenRequests guarantees that a pooled connection on which the
+// upstream said or did anything unasked is never used again: the next request,
+// a POST too, travels on a fresh one without a 502, is executed once, and gets
+// its own answer. Not one of the unasked bytes reaches a client.
+func TestWordBetweenRequests(t *testing.T) {
+	f := func(name, method string, unasked func(net.Conn)) {
+		t.Helper()
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answered := make(chan struct{})
+			o := newOrigin(t, func(c net.Conn, r *bufio.Reader, q query) {
+				if q.mark() != "first" {
+					honest(c, r, q)
+					return
+				}
+				if q.line[:4] == "HEAD" {
+					io.WriteString(c, head200+"Content-Length: 9\r\n\r\n")
+				} else {
+					honest(c, r, q)
+				}
+				<-answered
+				unasked(c)
+			})
+			f := newFront(t, []string{o.url})
+			a, b := f.client(t), f.client(t)
+			if g := a.ask(method, "/pay", "first", ""); g.status != 200 {
+				t.Fatalf("first got %v; want 200", g)
+			}
+			until(t, "the connection is pooled", func() bool { all, _ := f.up.idle(); return all == 1 })
+			close(answered)
+			until(t, "the unasked word arrived", func() bool { _, quiet := f.up.idle(); return quiet == 0 })
+			b.wantAnswer("POST", "second")
+			a.wantAnswer("GET", "third")
+			for _, mark := range []string{"first", "second", "third"} {
+				if n := o.executed(mark); n != 1 {
+					t.Errorf("%s was executed %d times; want once", mark, n)
+				}
+			}
+			if n := o.dialed(); n != 2 {
+				t.Errorf("%d connections; want 2: the spoilt one is not used again, the new one is", n)
+			}
+			if r := f.lastRecord(); r.attempts != 1 {
+				t.Errorf("the last request took %d attempts; want 1", r.attempts)
+			}
+		})
+	}
+	write := func(text string) func(net.Conn) { return func(c net.Conn) { io.WriteString(c, text) } }
+	f("late second answer", "GET", write(head200+"Content-Length: 6\r\n\r\nHIJACK"))
+	f("late body to HEAD", "HEAD", write("HIJACKED!"))
+	f("one byte", "GET", write("H"))
+	f("408 and FIN on idle", "GET", func(c net.Conn) {
+		io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		c.Close()
+	})
+	f("FIN on idle", "GET", func(c net.Conn) { c.Close() })
+	f("RST on idle", "GET", reset)
+}
+
+// TestSecondAnswerAtOnce guarantees the same where the unasked bytes come
+// glued to the answer: the answer is delivered without them.
+func TestSecondAnswerAtOnce(t *testing.T) {
+	f := func(name, method, answer, want string) {
+		t.Helper()
+		t.Run(name, func(t *testing.T) {
+			o := newOrigin(t, hostile(says(answer)))
+			f := newFront(t, []string{o.url})
+			a, b := f.client(t), f.client(t)
+			if g := a.ask(method, "/pay", "attack", ""); g.status < 200 || g.body != want || g.err != nil {
+				t.Errorf("got %v; want %q", g, want)
+			}
+			if all, _ := f.up.idle(); all != 0 {
+				t.Error("the connection was pooled; want it closed")
+			}
+			b.wantAnswer("POST", "b")
+			a.wantAnswer("GET", "a")
+		})
+	}
+	second := head200 + "Content-Length: 6\r\n\r\nHIJACK"
+	f("two answers with lengths", "GET", head200+"Content-Length: 3\r\n\r\nown"+second, "own")
+	f("two answers, the first chunked", "GET", head200+"Transfer-Encoding: chunked\r\n\r\n3\r\nown\r\n0\r\n\r\n"+second, "own")
+	f("body to HEAD", "HEAD", second, "")
+	f("body with 204", "GET", "HTTP/1.1 204 No Content\r\n\r\nHIJACK", "")
+	f("length with 204", "GET", "HTTP/1.1 204 No Content\r\nContent-Length: 6\r\n\r\n", "")
+	f("body with 304", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\nHIJACK", "")
+	f("one byte more", "GET", head200+"Content-Length: 3\r\n\r\nown!", "own")
+	f("told to close", "GET", head200+"Connection: close\r\nContent-Length: 3\r\n\r\nown", "own")
+	f("told to close in a list", "GET", head200+"Connection: x, Close\r\nContent-Length: 3\r\n\r\nown", "own")
+	f("HTTP/1.0", "GET", "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nown", "own")
+	f("interim before it", "GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"+head200+"Content-Length: 3\r\n\r\nown", "own")
+}
+
+// TestStalePost guarantees that an upstream that closes idle connections costs
+// nobody a payment: of many POSTs, each after such a close, all are answered
+// 200 and executed once.
+func TestStalePost(t *testing.T) {
+	o := newOrigin(t, func(c net.Conn, r *bufio.Reader, q query) {
+		honest(c, r, q)
+		c.Close() // no Connection: close: the gateway takes it for kept
+	})
+	f := newFront(t, []string{o.url})
+	c := f.client(t)
+	for i := range 300 {
+		mark := fmt.Sprint("pay", i)
+		c.wantAnswer("POST", mark)
+		until(t, "the FIN arrived", func() bool { _, quiet := f.up.idle(); return quiet == 0 })
+		if n := o.executed(mark); n != 1 {
+			t.Fatalf("%s was executed %d times; want once", mark, n)
+		}
+	}
+}
+
+// TestManyClientsAndABadUpstream guarantees, under concurrency and with an
+// upstream that answers twice at random moments, that no client ever gets
+// another's bytes and that nothing is executed twice. A client may get 502.
+func TestManyClientsAndABadUpstream(t *testing.T) {
+	o := newOrigin(t, func(c net.Conn, r *bufio.Reader, q query) {
+		honest(c, r, q)
+		switch len(q.mark()) % 3 {
+		case 0:
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nHIJACK")
+			c.Close()
+		case 1:
+			c.Close()
+		}
+	})
+	f := newFront(t, []string{o.url})
+	var all sync.WaitGroup
+	for who := range 8 {
+		c := f.client(t)
+		all.Go(func() {
+			for i := range 100 {
+				mark := fmt.Sprintf("c%d-%0*d", who, 1+i%7, i)
+				g := c.ask("POST", "/pay", mark, "x")
+				if g.status == 200 && g.body != "for "+mark {
+					t.Errorf("%s got %v", mark, g)
+				}
+				if g.status != 200 && g.status != 502 {
+					t.Errorf("%s got %v; want 200 or 502", mark, g)
+				}
+				if n := o.executed(mark); n > 1 {
+					t.Errorf("%s was executed %d times", mark, n)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestIdleConnectionsEnd guarantees that an idle connection is closed before a
+// usual upstream would close it, and that closing the upstream ends them all.
+func TestIdleConnectionsEnd(t *testing.T) {
+	o := newOrigin(t, honest)
+	f := newFront(t, []string{o.url})
+	c := f.client(t)
+	c.wantAnswer("GET", "a")
+	b := f.up.targets[0]
+	b.expire(time.Now().Add(-maxIdle))
+	if all, _ := f.up.idle(); all != 1 {
+		t.Fatal("a connection used just now was closed")
+	}
+	b.mu.Lock()
+	b.pool[0].idle = b.pool[0].idle.Add(-maxIdle - time.Second)
+	b.mu.Unlock()
+	if b.take(time.Now()) != nil {
+		t.Error("a connection that idled too long was used")
+	}
+	if n := f.up.open.Load(); n != 0 {
+		t.Errorf("%d connections are counted open; want 0", n)
+	}
+	c.wantAnswer("GET", "b")
+	f.up.close()
+	if n := f.up.open.Load(); n != 0 {
+		t.Errorf("%d connections are open after close; want 0", n)
+	}
+	c.wantAnswer("GET", "c") // a request under way outlives a reload
+	if n := f.up.open.Load(); n != 0 {
+		t.Errorf("%d connections are pooled after close; want 0", n)
+	}
+}
+
+// TestOldConnectionsEnd guarantees that a busy connection does not live for
+// ever, so that a changed DNS answer takes hold.
+func TestOldConnectionsEnd(t *testing.T) {
+	o := newOrigin(t, honest)
+	f := newFront(t, []string{o.url})
+	c := f.client(t)
+	c.wantAnswer("GET", "a")
+	b := f.up.targets[0]
+	b.mu.Lock()
+	b.pool[0].born = b.pool[0].born.Add(-maxAge)
+	b.mu.Unlock()
+	c.wantAnswer("GET", "b")
+	if n := o.dialed(); n != 2 {
+		t.Errorf("%d connections; want 2", n)
+	}
+}
