@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -30,6 +31,7 @@ func NewCatalogue(countries []Country, methods []string) (*Catalogue, error) {
 			problems = append(problems, c.add(e)...)
 		}
 	}
+	problems = append(problems, c.checkDials()...)
 	problems = append(problems, c.addMethods(methods)...)
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
@@ -55,6 +57,19 @@ func (c *Catalogue) add(e *entry) (problems []error) {
 		c.dials[e.Dial] = e
 	}
 	c.countries = append(c.countries, e.Country)
+	return problems
+}
+
+// checkDials refuses a calling code that another one begins with: a number would
+// belong to two plans. The real ones never do.
+func (c *Catalogue) checkDials() (problems []error) {
+	for _, dial := range slices.Sorted(maps.Keys(c.dials)) {
+		for n := 1; n < len(dial); n++ {
+			if _, taken := c.dials[dial[:n]]; taken {
+				problems = append(problems, fmt.Errorf("the calling codes %s and %s cannot both be: one begins the other", dial[:n], dial))
+			}
+		}
+	}
 	return problems
 }
 

@@ -38,7 +38,8 @@ type Case struct {
 }
 
 // Verdict is what was decided. In monitor mode a request may be allowed and
-// WouldDeny say what enforcement would have answered. The values are those that
+// WouldDeny say what enforcement would have answered. A refused request has no
+// WouldDeny, an allowed one no Reason. The values are those that
 // failed first, as the request wrote them; they are borrowed from its facts.
 type Verdict struct {
 	Allowed   bool
@@ -54,10 +55,7 @@ type Verdict struct {
 // would-be refusal is kept. It is for an edge that judges headers before it
 // reads a body.
 func (v Verdict) Then(next Verdict) Verdict {
-	if !v.Allowed {
-		return v
-	}
-	if v.WouldDeny != token.Allowed && next.Allowed {
+	if !v.Allowed || next.Allowed && v.WouldDeny != token.Allowed {
 		return v
 	}
 	return next
@@ -118,7 +116,7 @@ func (c *Case) settle(v *Verdict, r token.Reason) (goOn bool) {
 		}
 		return true
 	}
-	v.Allowed, v.Reason = false, r
+	v.Allowed, v.Reason, v.WouldDeny = false, r, token.Allowed
 	return false
 }
 

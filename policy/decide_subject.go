@@ -129,7 +129,7 @@ func (c *Case) phones(v *Verdict) token.Reason {
 		where.gather(rules.catalogue, f.Countries)
 		for i := range f.Phones {
 			for _, at := range where.list() {
-				if ok, _ := rules.permits(at, &f.Phones[i]); !ok {
+				if !rules.permits(at, &f.Phones[i]) {
 					v.Phone = f.Phones[i].Value
 					return token.PhoneNotAllowed
 				}

@@ -11,8 +11,9 @@ import (
 
 // Bounds on what one token may carry.
 const (
-	maxRanges      = 100_000
-	maxPermissions = 256
+	maxRanges         = 100_000
+	maxMerchantRanges = 1_000 // every token of the merchant carries them
+	maxPermissions    = 256
 )
 
 // Normalise takes bounds as an admin sent them to the form in which they are
@@ -26,7 +27,7 @@ const (
 // with any, the bounds are not to be used.
 func Normalise(c *Catalogue, b *token.Bounds) ([]token.Warning, token.FieldErrors) {
 	n := normaliser{catalogue: c}
-	b.IPRanges = n.ranges("ip_whitelist", b.IPRanges)
+	b.IPRanges = n.ranges("ip_whitelist", b.IPRanges, maxRanges)
 	b.Methods = n.httpMethods(b.Methods)
 	b.Permissions = n.permissions(b.Permissions)
 	b.Composition = n.composition(b.Composition)
@@ -37,11 +38,11 @@ func Normalise(c *Catalogue, b *token.Bounds) ([]token.Warning, token.FieldError
 	return n.warnings, n.errors
 }
 
-// NormaliseRanges is Normalise for one list of IP ranges, such as a merchant's;
-// field is what the answer calls it. The caller owns the list it gets.
+// NormaliseRanges is Normalise for a merchant's IP ranges, of which there are
+// fewer; field is what the answer calls them. The caller owns the list it gets.
 func NormaliseRanges(field string, list []string) ([]string, []token.Warning, token.FieldErrors) {
 	var n normaliser
-	out := n.ranges(field, list)
+	out := n.ranges(field, list, maxMerchantRanges)
 	return out, n.warnings, n.errors
 }
 
@@ -59,9 +60,9 @@ func (n *normaliser) odd(field, format string, args ...any) {
 	n.warnings = append(n.warnings, token.Warning{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
-func (n *normaliser) ranges(field string, list []string) []string {
-	if len(list) > maxRanges {
-		n.wrong(field, "there are %d entries; at most %d can be kept", len(list), maxRanges)
+func (n *normaliser) ranges(field string, list []string, limit int) []string {
+	if len(list) > limit {
+		n.wrong(field, "there are %d entries; at most %d can be kept", len(list), limit)
 		return nil
 	}
 	seen := make(map[string]struct{}, len(list))

@@ -26,31 +26,35 @@ func ParseRate(s string) (Rate, error) {
 		return Rate{}, nil
 	}
 	const hint = `write it as 100/s or 100/s burst 200 (s, m or h)`
-	words := strings.Fields(s)
-	count, unit, ok := strings.Cut(words0(words), "/")
-	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
-	if !ok || per == 0 || len(words) != 1 && (len(words) != 3 || words[1] != "burst") {
-		return Rate{}, fmt.Errorf("%q is no rate: %s", s, hint)
+	steady, burst, bursts := strings.Cut(s, " burst ")
+	count, unit, _ := strings.Cut(steady, "/")
+	r := Rate{Per: rateUnit(unit)}
+	if r.Per == 0 {
+		return Rate{}, fmt.Errorf("%q is no rate: %s", cut(s), hint)
 	}
-	r := Rate{Per: per}
 	var err error
 	if r.Count, err = rateNumber(count); err != nil {
 		return Rate{}, fmt.Errorf("%q: the count %w", s, err)
 	}
 	r.Burst = r.Count
-	if len(words) == 3 {
-		if r.Burst, err = rateNumber(words[2]); err != nil {
+	if bursts {
+		if r.Burst, err = rateNumber(burst); err != nil {
 			return Rate{}, fmt.Errorf("%q: the burst %w", s, err)
 		}
 	}
 	return r, nil
 }
 
-func words0(words []string) string {
-	if len(words) == 0 {
-		return ""
+func rateUnit(unit string) time.Duration {
+	switch unit {
+	case "s":
+		return time.Second
+	case "m":
+		return time.Minute
+	case "h":
+		return time.Hour
 	}
-	return words[0]
+	return 0
 }
 
 var errRateNumber = errors.New("is not a whole number from 1 to " + strconv.Itoa(maxRate))

@@ -86,22 +86,22 @@ func (r *Rules) quick(at place, raw []byte, international bool) bool {
 // is an enabled number of the token. It does not allocate unless the phone
 // library has to be asked, which a number that is listed in a usual spelling
 // never needs.
-func (r *Rules) permits(at place, phone *token.Fact) (bool, phoneFault) {
+func (r *Rules) permits(at place, phone *token.Fact) bool {
+	if phone.Unknown {
+		return false
+	}
 	if r.quick(at, phone.Value, phone.Digits) {
-		return true, phoneRead
+		return true
 	}
 	var s spelling
-	if fault := s.gate(phone.Value); fault != phoneRead {
-		return false, fault
+	if s.gate(phone.Value) != phoneRead {
+		return false
 	}
 	if s.plus && r.listsDigits(s.digits()) {
-		return true, phoneRead
+		return true
 	}
 	var out e164
-	if fault := r.catalogue.canonicalOf(&out, &s, at, phone.Digits); fault != phoneRead {
-		return false, fault
-	}
-	return r.lists(out.bytes()), phoneRead
+	return r.catalogue.canonicalOf(&out, &s, at, phone.Digits) == phoneRead && r.lists(out.bytes())
 }
 
 // listsDigits is lists for a number without its plus: what the gate left of

@@ -164,7 +164,7 @@ func missing(c *Case) string {
 func compositionDetail(c *Case, v *Verdict, r token.Reason) string {
 	switch r {
 	case token.Allowed:
-		if !c.any(func(r *Rules) bool { return r.composed }) {
+		if !c.asksFor(func(r *Rules) bool { return r.composed }) {
 			return "no composition is asked for"
 		}
 		return "every country, operator and method found is composed"
@@ -186,7 +186,7 @@ func compositionDetail(c *Case, v *Verdict, r token.Reason) string {
 func phonesDetail(c *Case, v *Verdict, r token.Reason) string {
 	f := c.facts()
 	switch {
-	case r == token.Allowed && !c.any(func(r *Rules) bool { return r.phoned }):
+	case r == token.Allowed && !c.asksFor(func(r *Rules) bool { return r.phoned }):
 		return "no phone whitelist is asked for"
 	case r == token.Allowed:
 		return count(len(f.Phones), "phone") + " found, all of them enabled numbers of the token"
@@ -217,8 +217,8 @@ func (c *Case) phoneTrouble(raw []byte) phoneFault {
 	return phoneRead
 }
 
-// any reports whether the rules of the token or of a parent are of a kind.
-func (c *Case) any(is func(*Rules) bool) bool {
+// asksFor reports whether the rules of the token or of a parent are of a kind.
+func (c *Case) asksFor(is func(*Rules) bool) bool {
 	for l := c.Principal.Live; l != nil; l = l.Parent {
 		if r := rulesOf(l); r != nil && is(r) {
 			return true
