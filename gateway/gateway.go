@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -86,6 +87,7 @@ type Limits struct {
 	ReadBodyTimeout   time.Duration // for the body of a request whose headers passed; 30 s
 	WriteTimeout      time.Duration // for the answer; 30 s
 	IdleTimeout       time.Duration // between requests of a connection; 60 s
+	DrainDelay        time.Duration // from the first unready answer to the last accepted connection, at Shutdown; none
 	MaxConns          int           // client connections; derived from the limit of open files
 	MaxConnsPerIP     int           // of one address; 0: no limit of its own
 }
@@ -97,6 +99,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.ReadBodyTimeout, 30*time.Second)
 	setDefault(&l.WriteTimeout, 30*time.Second)
 	setDefault(&l.IdleTimeout, 60*time.Second)
+	setDefault(&l.MaxConns, maxConnections())
 	return l
 }
 
@@ -108,19 +111,49 @@ func setDefault[T int | time.Duration](field *T, value T) {
 
 // Gateway serves the data plane. It is safe for concurrent use.
 type Gateway struct {
-	options  Options
-	limits   Limits
-	dialects map[string]Dialect
-	server   *fasthttp.Server
-	current  atomic.Pointer[snapshot] // what a request reads once, at its start
-	applying sync.Mutex               // held by Apply: one at a time
-	passages sync.Pool
+	options   Options
+	limits    Limits
+	dialects  map[string]Dialect
+	server    *fasthttp.Server
+	current   atomic.Pointer[snapshot] // what a request reads once, at its start
+	applying  sync.Mutex               // held by Apply: one at a time
+	passages  sync.Pool
+	permits   *permits
+	meters    *meters
+	unrouted  *routeMeters // of requests that no route took
+	accessLog *lineLog     // nil: none is written
+
 	ready    atomic.Bool
+	draining atomic.Bool
+	guarding sync.Mutex
+	guards   []*guard // of the listeners that are served
 }
 
-// SetReady says whether /-/readyz answers 200. It is false at first, and false
-// for good once Shutdown has begun.
-func (g *Gateway) SetReady(ready bool) { g.ready.Store(ready) }
+// New makes a gateway that has no plan yet and serves nobody: Apply gives it
+// one, Serve a listener. Shutdown ends it.
+func New(o Options) (*Gateway, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	g := &Gateway{options: o, limits: o.Limits.withDefaults(), dialects: map[string]Dialect{}, permits: newPermits(o.Now())}
+	for _, d := range o.Dialects {
+		if g.dialects[d.Name()] != nil {
+			return nil, fmt.Errorf("gateway: two dialects are called %q", d.Name())
+		}
+		g.dialects[d.Name()] = d
+	}
+	var err error
+	if g.meters, err = newMeters(o.Registerer); err != nil {
+		return nil, fmt.Errorf("gateway: registering the metrics: %w", err)
+	}
+	g.unrouted = g.meters.route("")
+	if o.AccessLog != nil {
+		g.accessLog = newLineLog(o.AccessLog, g.meters.logDropped)
+	}
+	g.passages.New = func() any { return new(passage) }
+	g.server = g.newServer()
+	return g, nil
+}
 
 func (o *Options) check() error {
 	switch {
@@ -137,3 +170,24 @@ func (o *Options) check() error {
 	}
 	return nil
 }
+
+// SetReady says whether /-/readyz answers 200, which it does not at first.
+func (g *Gateway) SetReady(ready bool) { g.ready.Store(ready) }
+
+// Ready reports whether the gateway wants requests: it was said to be ready, has
+// a plan, is not draining, and may give verdicts.
+func (g *Gateway) Ready() bool {
+	return g.ready.Load() && !g.draining.Load() && g.current.Load() != nil && !g.stale()
+}
+
+// CountReload counts a reload of the configuration and whether it was applied.
+func (g *Gateway) CountReload(applied bool) {
+	outcome, value := "refused", 0.0
+	if applied {
+		outcome, value = "applied", 1
+	}
+	g.meters.reloads.WithLabelValues(outcome).Inc()
+	g.meters.lastReload.Set(value)
+}
+
+func (g *Gateway) stale() bool { return g.options.Stale != nil && g.options.Stale() }

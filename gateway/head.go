@@ -5,10 +5,9 @@ import "tollgate/policy/token"
 // head is what the scan of a request's header block found. Its slices alias the
 // block.
 type head struct {
-	bodyLength  int64 // Content-Length; 0 when none is announced
-	chunked     bool  // Transfer-Encoding: chunked
-	expects     bool  // Expect: 100-continue
-	underscores bool  // at least one header name has a _
+	bodyLength int64 // Content-Length; 0 when none is announced
+	chunked    bool  // Transfer-Encoding: chunked
+	expects    bool  // Expect: 100-continue
 
 	host            []byte // Host as it was sent
 	clientRequestID []byte // X-Request-Id as sent, where it may be passed on: 1 to 64 token characters
@@ -56,7 +55,6 @@ func (h *head) scan(block []byte, line requestLine, forwarded ForwardedHeader) t
 		block = rest
 		f := fieldOf(name)
 		if f == fieldOther {
-			h.underscores = h.underscores || hasUnderscore(name)
 			continue
 		}
 		if again := !seen.add(f); again && f.single() {
@@ -246,13 +244,4 @@ func validRequestID(value []byte) bool {
 		}
 	}
 	return true
-}
-
-func hasUnderscore(name []byte) bool {
-	for _, c := range name {
-		if c == '_' {
-			return true
-		}
-	}
-	return false
 }

@@ -25,6 +25,7 @@ type Plan struct {
 type EndpointSpec struct {
 	Path     string
 	Endpoint Endpoint
+	Issues   bool // it hands out access tokens: counted as such, and silent while no verdict may be given
 }
 
 // ForwardedHeader is the one header that trusted proxies tell the client in.

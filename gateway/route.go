@@ -12,6 +12,7 @@ import (
 type route struct {
 	label    string // host and path pattern: the log's and the metrics' word for it
 	pattern  string
+	names    []string // of the pattern's {names}, in order
 	dialects []Dialect
 	rule     policy.RouteRule
 	facts    *facts.Program
@@ -25,6 +26,8 @@ type route struct {
 	allowUnderscores   bool
 	forwardCredentials bool
 	whoami             bool // answered by ourselves; has no upstream
+
+	meters *routeMeters
 }
 
 // upstream is where a token of environment e is served.

@@ -120,6 +120,10 @@ func newTable(placements []placement, own []*ownEndpoint) (*table, error) {
 			}
 			l := tree.leafAt(pat)
 			*l = leaf{pattern: e.path, own: e}
+			if e.route != nil {
+				*l = leaf{pattern: e.path, allow: "GET, HEAD"}
+				l.methods[methodGet] = e.route
+			}
 		}
 	}
 	return t, nil

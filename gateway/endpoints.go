@@ -1,0 +1,81 @@
+package gateway
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"tollgate/policy/token"
+)
+
+// maxOwnBody bounds a body on our own paths: forms and small JSON, which anyone
+// may send before being known.
+const maxOwnBody = 8 << 10
+
+// ownEndpoint is a path that tollgate answers itself.
+type ownEndpoint struct {
+	path     string
+	endpoint Endpoint
+	issues   bool   // hands out access tokens: no verdict, no token
+	route    *route // set for the card of Plan.Whoami, which is judged like a route
+	meters   *routeMeters
+}
+
+// ownEndpoints are those of the plan and the two that are always there. The
+// pattern syntax is not for them: their paths are literal.
+func (g *Gateway) ownEndpoints(plan *Plan) []*ownEndpoint {
+	own := []*ownEndpoint{
+		{path: "/-/healthz", endpoint: health{}},
+		{path: "/-/readyz", endpoint: health{g}},
+	}
+	for _, e := range plan.Endpoints {
+		own = append(own, &ownEndpoint{path: e.Path, endpoint: e.Endpoint, issues: e.Issues})
+	}
+	return own
+}
+
+// health answers load balancers and container platforms.
+type health struct{ gateway *Gateway } // nil: alive is enough
+
+// Serve says ok, or 503 where readiness is asked for and not there.
+func (h health) Serve(req *fasthttp.Request, resp *fasthttp.Response, v *token.Visit) {
+	resp.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	resp.Header.SetContentType("text/plain; charset=utf-8")
+	switch {
+	case !req.Header.IsGet() && !req.Header.IsHead():
+		resp.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
+		resp.SetStatusCode(fasthttp.StatusMethodNotAllowed)
+		v.Reason = token.MethodNotRouted
+	case h.gateway != nil && !h.gateway.Ready():
+		resp.SetStatusCode(fasthttp.StatusServiceUnavailable)
+		resp.SetBodyString("not ready\n")
+	default:
+		resp.SetBodyString("ok\n")
+	}
+}
+
+// serveOwn lets one of our own endpoints answer. A reason other than Allowed is
+// why the edge already refuses: the endpoint only words it, and the body was not
+// read.
+func (p *passage) serveOwn(refused token.Reason) {
+	if refused == token.Allowed && p.own.issues && p.gateway.stale() {
+		refused = token.CannotDecide
+	}
+	p.fillVisit(refused)
+	p.own.endpoint.Serve(&p.ctx.Request, &p.ctx.Response, &p.visit)
+	p.record.reason = p.visit.Reason
+}
+
+// serveWhoami lets the caller read its own card.
+func (p *passage) serveWhoami() {
+	p.fillVisit(token.Allowed)
+	p.gateway.options.Whoami.Answer(&p.ctx.Response, p.principal, &p.visit)
+	p.record.reason = p.visit.Reason
+}
+
+func (p *passage) fillVisit(reason token.Reason) {
+	p.visit = token.Visit{
+		Source:    p.source,
+		RequestID: string(p.requestID[:]),
+		NowMicros: token.At(p.now),
+		Reason:    reason,
+	}
+}

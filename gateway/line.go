@@ -1,0 +1,186 @@
+package gateway
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"tollgate/policy/token"
+)
+
+// appendLine appends the request's one line of the access log, a JSON object and
+// a newline. It does not allocate. Nothing in it is a secret: paths are patterns,
+// phones are masked, words from the request are shown only where they are plain
+// words, and everything else is of our own making.
+func (p *passage) appendLine(b []byte, took time.Duration) []byte {
+	r := &p.record
+	handle, merchant, environment, claimed := p.caller()
+	b = append(b, `{"ts":"`...)
+	b = appendTime(b, p.now)
+	b = append(b, `","msg":"request","request_id":"`...)
+	b = append(b, p.requestID[:]...)
+	b = append(b, '"')
+	b = appendText(b, "route", p.label())
+	b = appendText(b, "dialect", p.dialectName())
+	b = appendText(b, "token", string(handle))
+	if claimed != nil {
+		b = append(b, `,"claimed_token":"tok_`...)
+		b = append(b, claimed...) // base62
+		b = append(b, '"')
+	}
+	b = appendText(b, "merchant", merchant)
+	if environment != token.EnvAny {
+		b = appendText(b, "env", environment.String())
+	}
+	b = append(b, `,"client_ip":"`...)
+	if p.source.Addr.IsValid() {
+		b = p.source.Addr.AppendTo(b)
+	}
+	b = append(b, '"')
+	b = appendText(b, "method", p.method.String())
+	b = appendText(b, "path", p.pattern())
+	b = appendText(b, "outcome", string(p.outcome()))
+	b = appendText(b, "reason", p.exact().Code())
+	b = appendNumber(b, "status", int64(r.status))
+	if r.upstream != "" {
+		b = appendText(b, "upstream", r.upstream)
+		b = appendText(b, "target", r.target)
+		b = appendNumber(b, "attempts", int64(r.attempts))
+		b = append(b, `,"upstream_ms":`...)
+		b = appendMillis(b, r.upstreamTook)
+	}
+	b = appendNumber(b, "gateway_us", (took - r.upstreamTook).Microseconds())
+	b = appendNumber(b, "bytes_in", r.bytesIn)
+	b = appendNumber(b, "bytes_out", r.bytesOut)
+	b = p.appendFacts(b)
+	return append(b, '}', '\n')
+}
+
+// pattern is the path pattern that matched; never the path itself, which can
+// hold phone numbers.
+func (p *passage) pattern() string {
+	if p.leaf != nil {
+		return p.leaf.pattern
+	}
+	return ""
+}
+
+// appendFacts names the value of each fact that a verdict fell over, else the
+// first that was found.
+func (p *passage) appendFacts(b []byte) []byte {
+	v := &p.verdict
+	b = appendFact(b, "country", v.Country, p.facts.Countries)
+	b = appendFact(b, "operator", v.Operator, p.facts.Operators)
+	b = appendFact(b, "payment_method", v.Method, p.facts.Methods)
+	phone := v.Phone
+	if len(phone) == 0 && len(p.facts.Phones) > 0 {
+		phone = p.facts.Phones[0].Value
+	}
+	if len(phone) == 0 {
+		return b
+	}
+	b = append(b, `,"phone":"`...)
+	return append(appendMasked(b, phone), '"')
+}
+
+func appendFact(b []byte, key string, failed []byte, found []token.Fact) []byte {
+	if len(failed) == 0 && len(found) > 0 {
+		failed = found[0].Value
+	}
+	if len(failed) == 0 {
+		return b
+	}
+	if !plainWord(failed) {
+		return appendText(b, key, "(hidden)")
+	}
+	return appendText(b, key, failed)
+}
+
+// plainWord reports whether a client's word may stand in a log. A country, an
+// operator or a payment method is short and made of letters; what has more
+// digits could be a phone number, a card number or a secret that was sent in
+// the wrong place.
+func plainWord(word []byte) bool {
+	digits := 0
+	for _, c := range word {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c == '_', c == '-', c == '.', c == ' ':
+		default:
+			return false
+		}
+	}
+	return len(word) <= 32 && digits <= 4
+}
+
+// appendMasked hides a phone number but for its last two digits, and shows
+// nothing of what is no number. It is token.MaskPhone without the allocation.
+func appendMasked(b, phone []byte) []byte {
+	if n := len(phone); n < 3 || n > 24 || !isDigit(phone[n-1]) || !isDigit(phone[n-2]) {
+		return append(b, "**"...)
+	}
+	for i, c := range phone {
+		switch {
+		case i == 0 && c == '+', i >= len(phone)-2:
+			b = append(b, c)
+		default:
+			b = append(b, '*')
+		}
+	}
+	return b
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func appendNumber(b []byte, key string, n int64) []byte {
+	b = append(b, ',', '"')
+	b = append(b, key...)
+	b = append(b, '"', ':')
+	return strconv.AppendInt(b, n, 10)
+}
+
+// appendMillis appends milliseconds with three decimals.
+func appendMillis(b []byte, d time.Duration) []byte {
+	micros := d.Microseconds()
+	b = strconv.AppendInt(b, micros/1000, 10)
+	thousandths := micros % 1000
+	return append(b, '.', byte('0'+thousandths/100), byte('0'+thousandths/10%10), byte('0'+thousandths%10))
+}
+
+// appendText appends a member whose value is a JSON string (RFC 8259 §7):
+// quotes, backslashes and controls escaped, and bytes that are no UTF-8 as
+// U+FFFD, so that a line is one line of valid JSON whatever stands in it.
+func appendText[T string | []byte](b []byte, key string, text T) []byte {
+	b = append(b, ',', '"')
+	b = append(b, key...)
+	b = append(b, '"', ':', '"')
+	for i := 0; i < len(text); {
+		c := text[i]
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+			i++
+		case c < 0x20 || c == 0x7f:
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+			i++
+		case c < utf8.RuneSelf:
+			b = append(b, c)
+			i++
+		default:
+			var rune4 [utf8.UTFMax]byte
+			n := copy(rune4[:], text[i:])
+			r, size := utf8.DecodeRune(rune4[:n])
+			if r == utf8.RuneError && size <= 1 {
+				b = append(b, "\uFFFD"...)
+				i++
+				continue
+			}
+			b = append(b, rune4[:size]...)
+			i += size
+		}
+	}
+	return append(b, '"')
+}
+
+const hexDigits = "0123456789abcdef"

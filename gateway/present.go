@@ -1,0 +1,42 @@
+package gateway
+
+import "tollgate/policy/token"
+
+// present reads what was presented, in exactly one of the route's dialects (row
+// 4). Only the route's dialects are asked: what others carry is removed unread.
+//
+// Two dialects may look at one carrier, Authorization: Bearer. There the one
+// that can read the value has it; where none can, the first listed words the
+// refusal. Two carriers that both hold something are ambiguous, whether their
+// values can be read or not: which of them counts is not ours to guess.
+func (p *passage) present() token.Reason {
+	claim := token.Absent
+	for _, d := range p.route.dialects {
+		p.candidate = token.Presented{}
+		switch presence := d.Present(p.header, &p.candidate); {
+		case presence == token.Absent:
+		case claim == token.Absent:
+			claim, p.dialect, p.presented = presence, d, p.candidate
+		case !sameBytes(p.presented.Secret, p.candidate.Secret):
+			return token.CredentialsAmbiguous
+		case claim == token.Malformed && presence == token.Found:
+			claim, p.dialect, p.presented = presence, d, p.candidate
+		}
+	}
+	if claim == token.Absent {
+		return token.CredentialsMissing
+	}
+	if claim == token.Malformed {
+		p.presented.Kind = token.KindNone // the verifier refuses it, and counts it
+	}
+	return token.Allowed
+}
+
+// sameBytes reports whether two slices are the very same place of a header, or
+// both nothing at all: values that no dialect could take apart.
+func sameBytes(a, b []byte) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return len(a) == len(b)
+	}
+	return len(a) == len(b) && &a[0] == &b[0]
+}

@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+const (
+	// maxRequestsPerConn spreads long-lived clients over a fleet again.
+	maxRequestsPerConn = 1000
+
+	// streamWriteTimeout bounds an answer that is streamed, which takes as long
+	// as the upstream does.
+	streamWriteTimeout = 10 * time.Minute
+)
+
+// newServer sets fasthttp up. The settings are those that were tested together
+// (security.md §2.3); each answers a way in which the defaults fail.
+func (g *Gateway) newServer() *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler: func(ctx *fasthttp.RequestCtx) {
+			defer g.lastResort(ctx)
+			g.handle(ctx)
+		},
+		ErrorHandler: func(ctx *fasthttp.RequestCtx, err error) {
+			defer g.lastResort(ctx)
+			g.failed(ctx, err)
+		},
+		HeaderReceived: g.received,
+
+		ReadTimeout:        g.limits.ReadHeaderTimeout,
+		WriteTimeout:       g.limits.WriteTimeout,
+		IdleTimeout:        g.limits.IdleTimeout,
+		ReadBufferSize:     g.limits.MaxHeader,
+		MaxRequestBodySize: g.limits.MaxBody,
+		MaxRequestsPerConn: maxRequestsPerConn,
+		Concurrency:        2*g.limits.MaxConns + 1024, // the guard counts; this must never be what refuses
+
+		DisablePreParseMultipartForm: true, // what is judged would not be what is forwarded
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		SecureErrorLogMessage:        true, // keeps bytes of the request out of errors
+		CloseOnShutdown:              true,
+		Logger:                       silence{}, // its messages quote requests
+	}
+}
+
+// silence is a logger for a library whose messages quote what clients sent. What
+// they would say is in the metrics and the access log, by class.
+type silence struct{}
+
+// Printf says nothing.
+func (silence) Printf(string, ...any) {}
+
+// Serve accepts connections until Shutdown; then it gives nil. A plan must have
+// been applied. A TLS listener keeps its TLS.
+func (g *Gateway) Serve(ln net.Listener) error {
+	if g.current.Load() == nil {
+		return errors.New("gateway: Serve before Apply: there is no route yet")
+	}
+	guarded := newGuard(ln, g.limits, g.meters.connections)
+	g.guarding.Lock()
+	g.guards = append(g.guards, guarded)
+	g.guarding.Unlock()
+	return g.server.Serve(guarded)
+}
+
+// Shutdown drains: /-/readyz is 503 from now on, requests are still accepted for
+// the drain delay, then the listeners close, requests under way finish, and idle
+// connections end. When ctx ends first, what is left is cut and the error is
+// ctx's. The access log is written out in either case, unless its sink is stuck
+// past ctx.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.draining.Store(true)
+	g.awaitDrain(ctx)
+	err := g.server.ShutdownWithContext(ctx)
+	if err != nil {
+		g.guarding.Lock()
+		for _, guarded := range g.guards {
+			guarded.closeAll()
+		}
+		g.guarding.Unlock()
+	}
+	g.applying.Lock()
+	defer g.applying.Unlock()
+	if s := g.current.Load(); s != nil {
+		for _, u := range s.upstreams {
+			u.close()
+		}
+	}
+	return errors.Join(err, g.closeLog(ctx))
+}
+
+func (g *Gateway) awaitDrain(ctx context.Context) {
+	if g.limits.DrainDelay <= 0 {
+		return
+	}
+	delay := time.NewTimer(g.limits.DrainDelay)
+	defer delay.Stop()
+	select {
+	case <-delay.C:
+	case <-ctx.Done():
+	}
+}
+
+func (g *Gateway) closeLog(ctx context.Context) error {
+	if g.accessLog == nil {
+		return nil
+	}
+	g.accessLog.close()
+	select {
+	case <-g.accessLog.done:
+		return nil
+	default:
+	}
+	select {
+	case <-g.accessLog.done:
+		return nil
+	case <-ctx.Done():
+		return errors.New("gateway: the access log's sink did not take its last lines in time")
+	}
+}
