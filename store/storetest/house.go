@@ -248,7 +248,23 @@ func (h *house) wrong(err error, field string) {
 	h.t.Fatalf("error %v, want one about %s", err, field)
 }
 
-// cmpCredentials compares a token's credentials whatever their order.
-var cmpCredentials = cmpopts.SortSlices(func(a, b token.Credential) bool {
+// anyOrder compares a token's credentials whatever their order.
+var anyOrder = cmpopts.SortSlices(func(a, b token.Credential) bool {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Generation, b.Generation)) < 0
 })
+
+func (h *house) signing() token.Credential {
+	return token.Credential{Kind: token.KindSigning, Digest: h.digest(), Hint: "wxyz", Sealed: []byte{0, 1, 2, 255}}
+}
+
+// traces is what a write cannot help leaving behind.
+type traces struct{ head, audit int64 }
+
+func (h *house) traces() traces {
+	h.t.Helper()
+	head, err := h.Head(ctx)
+	h.ok(err)
+	rows, err := h.VerifyAudit(ctx)
+	h.ok(err)
+	return traces{head, rows}
+}

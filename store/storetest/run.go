@@ -11,6 +11,9 @@ func Run(t *testing.T, engine Engine) {
 		tests []test
 	}{
 		{"Tokens", tokenTests},
+		{"Restricts", restrictsTests},
+		{"Numbers", numberTests},
+		{"Credentials", credentialTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, one := range group.tests {
