@@ -16,7 +16,7 @@ type FactsText struct {
 	Method   []string
 	Phone    []string
 	Require  map[string]string            // source → the one value it must hold
-	Tables   map[string]map[string]string // name → word as sent → word of the catalogue
+	Tables   map[string]map[string]string // name → word as sent → word of the catalogue, or Silent
 	// AllowMissing lets a request pass that has no value for a fact (never one
 	// that has the place and nothing in it).
 	AllowMissing bool

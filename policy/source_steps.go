@@ -19,9 +19,14 @@ const (
 	StepTable            // a preset's own table; a word it does not know is kept and matches nothing
 	StepAlpha3           // an ISO 3166-1 alpha-3 country code to alpha-2
 	StepDial             // a dial code to the country that has it
+	StepRegion           // an international number to the country it begins with the dial code of
 	StepConcat           // the value of a second source in front of this one
 	StepDigits           // a phone written as bare international digits, without plus
 )
+
+// Silent is the meaning in a preset's table of a word that says nothing of the
+// fact, so that another source has to.
+const Silent = "-"
 
 // Step is one transform of a source.
 type Step struct {
@@ -43,6 +48,7 @@ var stepForms = [...]struct {
 	StepTable:  {"alias:<table>", []token.FactKind{token.FactCountry, token.FactOperator, token.FactMethod}},
 	StepAlpha3: {"alpha3", []token.FactKind{token.FactCountry}},
 	StepDial:   {"dial", []token.FactKind{token.FactCountry}},
+	StepRegion: {"region", []token.FactKind{token.FactCountry}},
 	StepConcat: {"concat:(source)", []token.FactKind{token.FactPhone}},
 	StepDigits: {"digits", []token.FactKind{token.FactPhone}},
 }
@@ -72,6 +78,8 @@ func parseStep(text string) (Step, error) {
 		return Step{Op: StepAlpha3}, nil
 	case plain && word == "dial":
 		return Step{Op: StepDial}, nil
+	case plain && word == "region":
+		return Step{Op: StepRegion}, nil
 	case plain && word == "digits":
 		return Step{Op: StepDigits}, nil
 	case word == "suffix":
@@ -84,7 +92,7 @@ func parseStep(text string) (Step, error) {
 	case word == "concat":
 		return parseConcat(arg)
 	}
-	return Step{}, fmt.Errorf("%q is no transform; write upper, suffix:_, alias, alias:<table>, alpha3, dial, concat:(source) or digits", text)
+	return Step{}, fmt.Errorf("%q is no transform; write upper, suffix:_, alias, alias:<table>, alpha3, dial, region, concat:(source) or digits", text)
 }
 
 func parseConcat(arg string) (Step, error) {

@@ -19,6 +19,7 @@ func TestParseSourceReadsEveryForm(t *testing.T) {
 		"query:type | alias:words":               {Origin: FromQuery, Name: "type", Steps: []Step{{Op: StepTable, Text: "words"}}},
 		"header:X-Target-Environment":            {Origin: FromHeader, Name: "X-Target-Environment"},
 		"path:{mode} | upper | alias":            {Origin: FromPath, Name: "mode", Steps: []Step{{Op: StepUpper}, {Op: StepAlias}}},
+		"json:/mobile | region":                  {Origin: FromJSON, Pointer: []string{"mobile"}, Steps: []Step{{Op: StepRegion}}},
 		"const:collect":                          {Origin: FromConst, Name: "collect"},
 		"token":                                  {Origin: FromToken},
 		"form:data | json:/*/phone | concat:(form:data|json:/*/prefix) | digits": {

@@ -114,7 +114,9 @@ func (w *work) add(sl *slot, value []byte) bool {
 		if f.Unknown {
 			break
 		}
-		w.apply(&sl.steps[i], &f)
+		if w.apply(&sl.steps[i], &f); f.Value == nil {
+			return true // it says nothing of the fact
+		}
 	}
 	out := w.scan.out
 	if sl.kind != token.FactPhone {
@@ -134,7 +136,7 @@ func (w *work) add(sl *slot, value []byte) bool {
 
 // apply does one transform. A word that a transform does not know is kept as it
 // is and marked: it may look like a word of the catalogue and must not be taken
-// for it.
+// for it. Of a word that a table calls silent no value is left.
 func (w *work) apply(s *step, f *token.Fact) {
 	c := w.scan.program.catalogue
 	switch s.op {
@@ -162,11 +164,38 @@ func (w *work) apply(s *step, f *token.Fact) {
 		if f.Unknown = !ok; ok {
 			f.Value = w.text(alpha2)
 		}
+	case policy.StepRegion:
+		alpha2, ok := region(c, f.Value)
+		if f.Unknown = !ok; ok {
+			f.Value = w.text(alpha2)
+		}
 	case policy.StepAlias: // of a country; see nameOperators
 		if alpha2, ok := c.Country(f.Value); ok {
 			f.Value = w.text(alpha2)
 		}
 	}
+}
+
+// maxDial is how many digits a country's calling code has at the most (E.164).
+const maxDial = 3
+
+// region is the country whose calling code an international number begins with.
+func region(c *policy.Catalogue, number []byte) (alpha2 string, ok bool) {
+	switch {
+	case len(number) > 0 && number[0] == '+':
+		number = number[1:]
+	case len(number) > 1 && number[0] == '0' && number[1] == '0':
+		number = number[2:]
+	}
+	for n := min(maxDial, len(number)); n > 0; n-- {
+		if number[0] == '0' || number[0] == '+' {
+			return "", false
+		}
+		if alpha2, ok = c.CountryByDial(number[:n]); ok {
+			return alpha2, true
+		}
+	}
+	return "", false
 }
 
 // nameOperators gives the operators of sources with a bare alias the name that

@@ -36,12 +36,16 @@ func (p *Program) compileSteps(sl *slot, src *policy.Source) error {
 		case policy.StepTable:
 			table := make(map[string][]byte, len(from.Table))
 			for word, meaning := range from.Table {
+				if meaning == policy.Silent {
+					table[word] = nil
+					continue
+				}
 				table[word] = []byte(meaning)
 			}
 			sl.steps = append(sl.steps, step{op: from.Op, table: table})
 		case policy.StepSuffix:
 			sl.steps = append(sl.steps, step{op: from.Op, separator: from.Text[0]})
-		case policy.StepUpper, policy.StepAlpha3, policy.StepDial:
+		case policy.StepUpper, policy.StepAlpha3, policy.StepDial, policy.StepRegion:
 			sl.steps = append(sl.steps, step{op: from.Op})
 		default:
 			return fmt.Errorf("facts: %q has a transform this package does not know", src.Text)
