@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -126,6 +127,7 @@ type service struct {
 	held      *budget // answers that another token has a number, by merchant
 	explains  *budget // explanations, by actor
 	forms     forms
+	rotations sync.Mutex // see rotate
 }
 
 func newService(o *Options) *service {
@@ -139,6 +141,7 @@ func newService(o *Options) *service {
 			keys:      o.Store,
 			bootstrap: o.BootstrapDigest,
 			failures:  newBudget(o.Failures, o.Window, o.Now),
+			now:       o.Now,
 		},
 		held:     newBudget(heldAnswers, perMinute, o.Now),
 		explains: newBudget(explanations, perMinute, o.Now),

@@ -57,7 +57,7 @@ func viewAudit(row *token.AuditRow) auditView {
 }
 
 type auditQuery struct {
-	pageQuery
+	PageQuery
 	MerchantID string `query:"merchant_id" maxLength:"100"`
 	ActorKind  string `query:"actor_kind" maxLength:"100"`
 	ActorID    string `query:"actor_id" maxLength:"100"`

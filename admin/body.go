@@ -61,7 +61,7 @@ func formOf[T any](shapes huma.Registry) form[T] {
 }
 
 // submitted is a body that was read: its members as JSON values, and what was
-// wrong with their shape. Members with a wrong shape are taken out.
+// wrong with their shape. What has a wrong shape is taken out.
 type submitted struct {
 	members map[string]any
 	faults  faults
@@ -84,9 +84,8 @@ func (f form[T]) read(d document[T]) (*submitted, error) {
 		return nil, p
 	}
 	s := &submitted{members: members}
-	checkShape(f.shapes, f.schema, members, &s.faults)
-	for member := range s.faults.unread {
-		delete(members, member)
+	for _, place := range checkShape(f.shapes, f.schema, members, &s.faults) {
+		leaveOut(members, place)
 	}
 	return s, nil
 }

@@ -10,8 +10,9 @@ import (
 // record moved between reading and writing.
 const maxAttempts = 8
 
-// condition is the If-Match header of a change.
-type condition struct {
+// Condition is the If-Match header of a change. It is exported for huma, like
+// TokenPath.
+type Condition struct {
 	IfMatch string `header:"If-Match" doc:"The ETag the record was read with; another version answers 412"`
 }
 
@@ -40,7 +41,7 @@ func (m match) holds(version int64) bool {
 
 // parse reads the header: *, or entity tags in quotes with commas between. A
 // weak tag never matches (RFC 9110 §13.1.1), nor does one that is no version.
-func (c condition) parse() (match, error) {
+func (c Condition) parse() (match, error) {
 	text := strings.TrimSpace(c.IfMatch)
 	if text == "" {
 		return match{}, nil

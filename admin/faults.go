@@ -1,22 +1,23 @@
 package admin
 
 import (
+	"slices"
 	"strings"
 
 	"tollgate/policy/token"
 )
 
 // faults collects everything that is wrong with one request, so that one answer
-// names it all. A member whose shape is wrong is named once and not judged
-// further: it was never read.
+// names it all. A place in the body whose shape is wrong is named once and not
+// judged further: what stood there was never read.
 type faults struct {
 	list   token.FieldErrors
-	unread map[string]bool
+	unread []string
 }
 
 // add notes one bad field.
 func (f *faults) add(field, message string) {
-	if f.unread[top(field)] {
+	if slices.ContainsFunc(f.unread, func(u string) bool { return within(field, u) || within(u, field) }) {
 		return
 	}
 	f.list = append(f.list, token.FieldError{Field: field, Message: message})
@@ -29,13 +30,16 @@ func (f *faults) addAll(bad token.FieldErrors) {
 	}
 }
 
-// misshapen notes a member that could not be read.
+// misshapen notes a place that could not be read.
 func (f *faults) misshapen(field, message string) {
 	f.list = append(f.list, token.FieldError{Field: field, Message: message})
-	if f.unread == nil {
-		f.unread = map[string]bool{}
-	}
-	f.unread[top(field)] = true
+	f.unread = append(f.unread, field)
+}
+
+// clone is a copy to add to while the original stays: a change that is tried
+// again begins with the faults of its body alone.
+func (f *faults) clone() faults {
+	return faults{list: slices.Clone(f.list), unread: slices.Clone(f.unread)}
 }
 
 // problem is the 422, or nil when nothing is wrong.
@@ -46,10 +50,9 @@ func (f *faults) problem() error {
 	return refuseFields(f.list)
 }
 
-// top is the member of the body that a field is in: phones for phones[1].number.
-func top(field string) string {
-	if i := strings.IndexAny(field, ".["); i >= 0 {
-		return field[:i]
-	}
-	return field
+// within reports whether a field is at a place of the body or below it, as
+// phones[1].number is within phones[1].
+func within(field, place string) bool {
+	rest, ok := strings.CutPrefix(field, place)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }

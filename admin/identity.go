@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"tollgate/policy/token"
 )
@@ -18,6 +19,7 @@ type identity struct {
 	bootstrap token.Digest // the zero digest: none
 	failures  *budget      // by source
 	known     knownDigests
+	now       func() time.Time
 }
 
 // identify fills in the visit's actor, role and merchant from the request's
@@ -41,40 +43,48 @@ func (i *identity) identify(ctx context.Context, v *visit, h http.Header) error 
 			"Too many wrong keys came from this address; wait and try again.").retryIn(wait)
 	}
 	if s, ok := token.Parse(secret); !ok || s.Kind != token.KindAdmin {
-		return i.unknown(v)
+		i.failures.count(v.source())
+		return unknownKey()
 	}
 	key, err := i.keys.FindAdminKeyByDigest(ctx, &digest)
 	if errors.Is(err, token.ErrNotFound) {
-		return i.unknown(v)
+		// A key that was ended is no guess; some script has not heard of it yet.
+		if !i.known.has(digest) {
+			i.failures.count(v.source())
+		}
+		return unknownKey()
 	}
 	if err != nil {
 		return storeFault(err)
 	}
-	return i.admit(v, &key, &digest)
+	return i.admit(ctx, v, &key, &digest)
 }
 
 func (i *identity) isBootstrap(d token.Digest) bool {
 	return i.bootstrap != token.Digest{} && subtle.ConstantTimeCompare(d[:], i.bootstrap[:]) == 1
 }
 
-func (i *identity) admit(v *visit, key *token.AdminKey, d *token.Digest) error {
+// touchEvery is how exact the last use of an admin key is.
+const touchEvery = time.Minute
+
+func (i *identity) admit(ctx context.Context, v *visit, key *token.AdminKey, d *token.Digest) error {
 	role, ok := token.ParseRole(string(key.Role))
 	switch {
 	case subtle.ConstantTimeCompare(d[:], key.Digest[:]) != 1, key.EndedAt != 0, !ok,
 		role == token.RoleMerchant && key.Merchant == "":
-		// A recognised key that was ended does not count as a guess.
 		return unknownKey()
 	}
 	i.known.add(*d)
+	if now := token.At(i.now()); now >= key.LastUsedAt.Add(touchEvery) {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		// It is for people to look at; a request does not fail for it.
+		_ = i.keys.TouchAdminKey(ctx, key.ID, now)
+	}
 	v.actor = token.Actor{Kind: "admin_key", ID: key.ID}
 	v.role = role
 	v.merchant = key.Merchant
 	return nil
-}
-
-func (i *identity) unknown(v *visit) error {
-	i.failures.count(v.source())
-	return unknownKey()
 }
 
 func unknownKey() *problem {

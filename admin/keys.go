@@ -51,7 +51,7 @@ type wrappedKey struct {
 }
 
 type keyQuery struct {
-	pageQuery
+	PageQuery
 	Ended bool `query:"ended" doc:"Ended keys as well"`
 }
 
@@ -70,7 +70,7 @@ func (s *service) addKey(ctx context.Context, v *visit, in *struct{ Body documen
 	if err != nil {
 		return nil, err
 	}
-	secret, kept, err := s.minter.Secret(token.KindAdmin, token.EnvAny, "")
+	secret, kept, err := s.minter.Mint(token.KindAdmin, token.EnvAny, "", 1)
 	if err != nil {
 		return nil, storeFault(err)
 	}

@@ -60,7 +60,9 @@ func answerMerchant(m *token.Merchant) *merchantAnswer {
 	return &merchantAnswer{ETag: etag(m.Version), Body: viewMerchant(m)}
 }
 
-type merchantID struct {
+// MerchantPath is the path of one merchant. It is exported for huma, like
+// TokenPath.
+type MerchantPath struct {
 	ID string `path:"id" maxLength:"100" doc:"mer_…"`
 }
 
@@ -83,7 +85,7 @@ func (s *service) addMerchant(ctx context.Context, v *visit, in *struct{ Body do
 	return answerMerchant(&m), nil
 }
 
-func (s *service) findMerchant(ctx context.Context, v *visit, in *merchantID) (*merchantAnswer, error) {
+func (s *service) findMerchant(ctx context.Context, v *visit, in *MerchantPath) (*merchantAnswer, error) {
 	m, err := s.merchant(ctx, v, in.ID)
 	if err != nil {
 		return nil, err
@@ -101,7 +103,7 @@ func (s *service) merchant(ctx context.Context, v *visit, id string) (token.Merc
 }
 
 type merchantQuery struct {
-	pageQuery
+	PageQuery
 	Query string `query:"q" maxLength:"200" doc:"A piece of the name or the id"`
 }
 
@@ -114,8 +116,8 @@ func (s *service) listMerchants(ctx context.Context, v *visit, in *merchantQuery
 }
 
 type merchantChange struct {
-	merchantID
-	condition
+	MerchantPath
+	Condition
 	Body document[merchantPatch] `contentType:"application/merge-patch+json"`
 }
 

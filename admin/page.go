@@ -6,13 +6,14 @@ import (
 	"tollgate/policy/token"
 )
 
-// pageQuery is the part of a list's query that all lists share.
-type pageQuery struct {
+// PageQuery is the part of a list's query that all lists share. It is exported
+// for huma, like TokenPath.
+type PageQuery struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many items at the most"`
 	Cursor string `query:"cursor" maxLength:"200" doc:"The next_cursor of the page before"`
 }
 
-func (p pageQuery) page() token.Page { return token.Page{Limit: p.Limit, Cursor: p.Cursor} }
+func (p PageQuery) page() token.Page { return token.Page{Limit: p.Limit, Cursor: p.Cursor} }
 
 // listOf is one page of a list.
 type listOf[T any] struct {

@@ -1,13 +1,5 @@
 package admin
 
-import "maps"
-
-// clone is a copy to add to while the original stays: a change that is tried
-// again begins with the faults of its body alone.
-func (f *faults) clone() faults {
-	return faults{list: append(f.list[:0:0], f.list...), unread: maps.Clone(f.unread)}
-}
-
 // patch gives the record as it is after a merge patch: before, written as JSON,
 // merged with the members that were sent, and read into after.
 func patch[T any](before T, sent *submitted, after *T, f *faults) {

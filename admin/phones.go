@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"tollgate/policy/token"
@@ -35,21 +36,25 @@ type phonePatch struct {
 // addedPhone is a number that was associated, and what looks odd about it.
 type addedPhone struct {
 	Body struct {
-		phoneView
-		Warnings []token.Warning `json:"warnings" nullable:"false"`
+		Country   string          `json:"country"`
+		Number    string          `json:"number"`
+		Enabled   bool            `json:"enabled"`
+		CreatedAt time.Time       `json:"created_at"`
+		Warnings  []token.Warning `json:"warnings" nullable:"false"`
 	}
 }
 
 type phoneAnswer struct{ Body phoneView }
 
 type phoneQuery struct {
-	tokenID
-	pageQuery
+	TokenPath
+	PageQuery
 }
 
-// phonePath is the path of one number, written +225… or %2B225….
-type phonePath struct {
-	tokenID
+// PhonePath is the path of one number, written +225… or %2B225…. It is exported
+// for huma, like TokenPath.
+type PhonePath struct {
+	TokenPath
 	E164 string `path:"e164" maxLength:"40" doc:"As the list shows it, +225…"`
 }
 
@@ -66,7 +71,7 @@ func (s *service) listPhones(ctx context.Context, v *visit, in *phoneQuery) (*li
 }
 
 type phoneAddition struct {
-	tokenID
+	TokenPath
 	Body document[phoneOrder]
 }
 
@@ -85,15 +90,19 @@ func (s *service) addPhone(ctx context.Context, v *visit, in *phoneAddition) (*a
 	if err := sent.faults.problem(); err != nil {
 		return nil, err
 	}
-	err = s.claiming(v, true, func() (err error) {
+	err = s.claiming(v, []token.Number{n}, func() (err error) {
 		n, err = s.store.AddNumber(ctx, v.act("phone.add"), t.Handle, n)
 		return missing(err, "token")
 	})
+	if errors.Is(err, token.ErrExists) {
+		return nil, refuse(http.StatusConflict, codeConflict, "The token has this number already.")
+	}
 	if err != nil {
 		return nil, err
 	}
 	out := &addedPhone{}
-	out.Body.phoneView = viewPhone(&n)
+	out.Body.Country, out.Body.Number, out.Body.Enabled = n.Country, n.E164, n.Enabled
+	out.Body.CreatedAt = n.CreatedAt.Time()
 	out.Body.Warnings = []token.Warning{}
 	if doubt != "" {
 		out.Body.Warnings = append(out.Body.Warnings, token.Warning{Field: "number", Message: doubt})
@@ -102,7 +111,7 @@ func (s *service) addPhone(ctx context.Context, v *visit, in *phoneAddition) (*a
 }
 
 type phoneChange struct {
-	phonePath
+	PhonePath
 	Body document[phonePatch]
 }
 
@@ -130,7 +139,7 @@ func (s *service) changePhone(ctx context.Context, v *visit, in *phoneChange) (*
 	return &phoneAnswer{Body: viewPhone(&n)}, nil
 }
 
-func (s *service) endPhone(ctx context.Context, v *visit, in *phonePath) (*struct{}, error) {
+func (s *service) endPhone(ctx context.Context, v *visit, in *PhonePath) (*struct{}, error) {
 	t, err := s.writableToken(ctx, v, in.ID)
 	if err != nil {
 		return nil, err
@@ -183,8 +192,8 @@ func (s *service) readPhone(f *faults, prefix string, order phoneOrder, c token.
 // claiming runs a write that may answer that another token has a number. Such
 // answers tell a merchant which numbers others use, so each merchant gets only
 // so many; and the holder is named to those alone who may read it.
-func (s *service) claiming(v *visit, claims bool, write func() error) error {
-	counted := claims && v.scope() != ""
+func (s *service) claiming(v *visit, numbers []token.Number, write func() error) error {
+	counted := len(numbers) > 0 && v.scope() != ""
 	if counted {
 		if ok, wait := s.held.take(v.merchant); !ok {
 			return refuse(http.StatusTooManyRequests, codeRateLimited,
@@ -201,6 +210,9 @@ func (s *service) claiming(v *visit, claims bool, write func() error) error {
 		return err
 	}
 	p := refuse(http.StatusConflict, codePhoneTaken, "The number "+token.MaskPhone(held.Number)+" belongs to another token.")
+	if i := slices.IndexFunc(numbers, func(n token.Number) bool { return n.E164 == held.Number }); len(numbers) > 1 && i >= 0 {
+		p.Errors = []fieldProblem{{Field: fmt.Sprintf("phones[%d].number", i), Message: "another token has this number"}}
+	}
 	if v.mayRead(held.Merchant) {
 		p.Holder = string(held.Holder)
 	}

@@ -19,8 +19,9 @@ import (
 var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
 
 // checkShape holds a value against its schema and notes every member that is
-// missing, unknown or of another type, in the order of their names.
-func checkShape(shapes huma.Registry, schema *huma.Schema, value any, f *faults) {
+// missing, unknown or of another type, in the order of their names. It answers
+// the places of what cannot be read.
+func checkShape(shapes huma.Registry, schema *huma.Schema, value any, f *faults) (places []string) {
 	var found huma.ValidateResult
 	huma.Validate(shapes, schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, value, &found)
 	type fault struct{ field, message string }
@@ -28,6 +29,7 @@ func checkShape(shapes huma.Registry, schema *huma.Schema, value any, f *faults)
 	for _, err := range found.Errors {
 		if d, ok := err.(*huma.ErrorDetail); ok {
 			field, message := wordShape(d)
+			places = append(places, d.Location)
 			all = append(all, fault{field, message})
 		}
 	}
@@ -36,6 +38,33 @@ func checkShape(shapes huma.Registry, schema *huma.Schema, value any, f *faults)
 	})
 	for _, a := range all {
 		f.misshapen(a.field, a.message)
+	}
+	return places
+}
+
+// leaveOut takes what is at a place out of a JSON value: a member goes, an item
+// of a list becomes null so that those after it keep their places. A member's
+// own name may have dots and brackets in it.
+func leaveOut(value any, place string) {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, member := range v {
+			if name == place {
+				delete(v, name)
+			} else if rest, ok := strings.CutPrefix(place, name); ok {
+				leaveOut(member, strings.TrimPrefix(rest, "."))
+			}
+		}
+	case []any:
+		index, rest, ok := strings.Cut(strings.TrimPrefix(place, "["), "]")
+		i, err := strconv.Atoi(index)
+		switch {
+		case !ok || err != nil || i < 0 || i >= len(v):
+		case rest == "":
+			v[i] = nil
+		default:
+			leaveOut(v[i], strings.TrimPrefix(rest, "."))
+		}
 	}
 }
 

@@ -76,10 +76,11 @@ type NumberWriter interface {
 	EndNumber(ctx context.Context, act token.Act, h token.Handle, e164 string) error
 }
 
-// KeyFinder finds the admin key that a secret's digest belongs to, ended ones
-// included.
+// KeyFinder finds the living admin key that a secret's digest belongs to, and
+// notes when it was used.
 type KeyFinder interface {
 	FindAdminKeyByDigest(ctx context.Context, d *token.Digest) (token.AdminKey, error)
+	TouchAdminKey(ctx context.Context, id string, at token.Instant) error
 }
 
 // KeyKeeper keeps admin keys. AddAdminKey gives the id. EndAdminKey is
@@ -103,10 +104,11 @@ type AuditWriter interface {
 
 // Minter makes what must not be guessed. It is gateway/issue, behind cmd.
 type Minter interface {
-	// Handle is a new token's name.
-	Handle() (token.Handle, error)
-	// Secret is a new secret of a kind and what the store keeps of it. A key
-	// carries the handle it belongs to; other kinds do not look at it. The
-	// secret is the caller's to show once and forget.
-	Secret(k token.Kind, e token.Environment, h token.Handle) ([]byte, token.Credential, error)
+	// NewHandle is a new token's name.
+	NewHandle() (token.Handle, error)
+
+	// Mint is a new secret and what the store keeps of it. The secret is the
+	// caller's to show once and forget. An admin key has no handle, and its
+	// environment is EnvAny.
+	Mint(k token.Kind, e token.Environment, h token.Handle, generation int) ([]byte, token.Credential, error)
 }

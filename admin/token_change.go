@@ -14,8 +14,8 @@ import (
 const timeFormat = time.RFC3339Nano
 
 type tokenChange struct {
-	tokenID
-	condition
+	TokenPath
+	Condition
 	Body document[tokenPatch] `contentType:"application/merge-patch+json"`
 }
 

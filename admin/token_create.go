@@ -75,14 +75,14 @@ func (s *service) addToken(ctx context.Context, v *visit, in *struct{ Body docum
 	if err := mayOrder(v, &t); err != nil {
 		return nil, err
 	}
-	if t.Handle, err = s.minter.Handle(); err != nil {
+	if t.Handle, err = s.minter.NewHandle(); err != nil {
 		return nil, storeFault(err)
 	}
 	shown, err := s.mint(&t, order.Credentials)
 	if err != nil {
 		return nil, storeFault(err)
 	}
-	err = s.claiming(v, len(numbers) > 0, func() (err error) {
+	err = s.claiming(v, numbers, func() (err error) {
 		t, err = s.store.AddToken(ctx, v.act("token.create"), t, numbers)
 		return err
 	})
@@ -191,7 +191,7 @@ func (s *service) mint(t *token.Token, asked []string) (shownSecrets, error) {
 		if !slices.Contains(asked, orderWord(kind)) {
 			continue
 		}
-		secret, kept, err := s.minter.Secret(kind, t.Environment, t.Handle)
+		secret, kept, err := s.minter.Mint(kind, t.Environment, t.Handle, 1)
 		if err != nil {
 			return shownSecrets{}, err
 		}

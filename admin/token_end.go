@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"tollgate/policy/token"
@@ -11,7 +12,7 @@ import (
 // caller does not say.
 const graceDefault = 24 * time.Hour
 
-func (s *service) revokeToken(ctx context.Context, v *visit, in *tokenID) (*wrappedToken, error) {
+func (s *service) revokeToken(ctx context.Context, v *visit, in *TokenPath) (*wrappedToken, error) {
 	t, err := s.token(ctx, v, in.ID)
 	if err != nil {
 		return nil, err
@@ -31,7 +32,7 @@ type rotateOrder struct {
 }
 
 type rotation struct {
-	tokenID
+	TokenPath
 	Body document[rotateOrder]
 }
 
@@ -40,8 +41,11 @@ type rotation struct {
 type rotatedSecret struct {
 	ETag string `header:"ETag"`
 	Body struct {
-		Credential string `json:"credential"`
-		shownSecrets
+		Credential     string     `json:"credential" doc:"Which of the next members has the secret"`
+		Key            string     `json:"key,omitempty"`
+		ClientID       string     `json:"client_id,omitempty"`
+		ClientSecret   string     `json:"client_secret,omitempty"`
+		SigningSecret  string     `json:"signing_secret,omitempty"`
 		Generation     int        `json:"generation"`
 		PreviousEndsAt *time.Time `json:"previous_ends_at" doc:"When the secret before is refused; null when there was none"`
 	}
@@ -62,20 +66,53 @@ func (s *service) rotate(ctx context.Context, v *visit, in *rotation) (*rotatedS
 	if err := sent.faults.problem(); err != nil {
 		return nil, err
 	}
-	secret, kept, err := s.minter.Secret(kind, t.Environment, t.Handle)
-	if err != nil {
-		return nil, storeFault(err)
-	}
-	r, err := s.store.RotateCredential(ctx, v.act("token.rotate"), t.Handle, kept, grace)
+	secret, r, err := s.renew(ctx, v, renewal{t.Handle, kind, grace})
 	if err != nil {
 		return nil, missing(err, "token")
 	}
 	out := &rotatedSecret{ETag: etag(r.Token.Version)}
 	out.Body.Credential = kind.String()
-	out.Body.show(kind, secret, r.Token.ClientID)
+	var shown shownSecrets
+	shown.show(kind, secret, r.Token.ClientID)
+	out.Body.Key, out.Body.ClientID = shown.Key, shown.ClientID
+	out.Body.ClientSecret, out.Body.SigningSecret = shown.ClientSecret, shown.SigningSecret
 	out.Body.Generation = r.Credential.Generation
 	out.Body.PreviousEndsAt = moment(r.PreviousEndsAt)
 	return out, nil
+}
+
+// renewal is one rotation to carry out.
+type renewal struct {
+	handle token.Handle
+	kind   token.Kind
+	grace  time.Duration
+}
+
+// renew mints the next generation of a secret and has it kept. One at a time:
+// a signing secret is sealed under its generation, which has to be the one that
+// the store gives it.
+func (s *service) renew(ctx context.Context, v *visit, what renewal) ([]byte, token.Rotation, error) {
+	s.rotations.Lock()
+	defer s.rotations.Unlock()
+	t, err := s.store.FindToken(ctx, what.handle)
+	if err != nil {
+		return nil, token.Rotation{}, err
+	}
+	next := 1
+	for _, c := range t.Credentials {
+		if c.Kind == what.kind {
+			next = max(next, c.Generation+1)
+		}
+	}
+	secret, kept, err := s.minter.Mint(what.kind, t.Environment, t.Handle, next)
+	if err != nil {
+		return nil, token.Rotation{}, err
+	}
+	r, err := s.store.RotateCredential(ctx, v.act("token.rotate"), t.Handle, kept, what.grace)
+	if err == nil && r.Credential.Generation != next {
+		err = fmt.Errorf("admin: the store made generation %d of a secret that was sealed as %d: another process rotated it meanwhile", r.Credential.Generation, next)
+	}
+	return secret, r, err
 }
 
 // readRotation reads which secret is renewed and how long the one before lives.

@@ -9,8 +9,9 @@ import (
 	"tollgate/policy/token"
 )
 
-// tokenID is the path of one token.
-type tokenID struct {
+// TokenPath is the path of one token. It is exported because huma reads the
+// fields of embedded structs only when they are.
+type TokenPath struct {
 	ID string `path:"id" maxLength:"100" doc:"tok_…"`
 }
 
@@ -28,7 +29,7 @@ type wrappedToken struct {
 }
 
 type tokenQuery struct {
-	pageQuery
+	PageQuery
 	MerchantID string `query:"merchant_id" maxLength:"100"`
 	Status     string `query:"status" enum:"ACTIVE,EXPIRED,DISABLED,REVOKED,ALL" doc:"Left out: all but REVOKED"`
 	Query      string `query:"q" maxLength:"200" doc:"A piece of the name, the description or the id"`
@@ -48,7 +49,7 @@ func (s *service) listTokens(ctx context.Context, v *visit, in *tokenQuery) (*li
 	return listed(list, next, func(t *token.Token) tokenView { return viewToken(t, now) }), nil
 }
 
-func (s *service) findToken(ctx context.Context, v *visit, in *tokenID) (*tokenAnswer, error) {
+func (s *service) findToken(ctx context.Context, v *visit, in *TokenPath) (*tokenAnswer, error) {
 	t, err := s.token(ctx, v, in.ID)
 	if err != nil {
 		return nil, err
