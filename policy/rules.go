@@ -3,7 +3,6 @@ package policy
 import (
 	"bytes"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -223,7 +222,7 @@ func (r *Rules) onlyMethod() (word string) {
 type httpMethods uint16
 
 var knownMethods = [...]string{
-	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+	"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 }
 
 func compileHTTPMethods(list []string) (set httpMethods, err error) {
@@ -234,8 +233,8 @@ func compileHTTPMethods(list []string) (set httpMethods, err error) {
 		}
 		set |= bit
 	}
-	if set&methodBit(http.MethodGet) != 0 {
-		set |= methodBit(http.MethodHead) // HEAD follows GET
+	if set&methodBit("GET") != 0 {
+		set |= methodBit("HEAD") // HEAD follows GET
 	}
 	return set, nil
 }
