@@ -50,10 +50,11 @@ const faultUnwell = fault("the health check was answered with an error status")
 
 // probe asks a target once, on a connection of its own that is closed
 // afterwards: it must work when the pool is full, and it must not find out only
-// that an old connection still works. The whole check, connecting included, is
-// over within the interval and the upstream's timeout.
+// that an old connection still works. The whole check takes at most as long as
+// the interval, or as the connect timeout where that is longer, and never longer
+// than a request may.
 func (u *upstream) probe(ctx context.Context, b *backend) error {
-	deadline := time.Now().Add(min(u.spec.Health.Interval, u.spec.Timeout))
+	deadline := time.Now().Add(min(max(u.spec.Health.Interval, u.spec.ConnectTimeout), u.spec.Timeout))
 	c, err := u.dial(b, deadline)
 	if err != nil {
 		return err
