@@ -1,0 +1,46 @@
+package main
+
+import (
+	"tollgate/configs"
+	"tollgate/gateway"
+	"tollgate/gateway/auth"
+	"tollgate/gateway/issue"
+	"tollgate/gateway/wire/oauth"
+	"tollgate/gateway/wire/payment"
+)
+
+// dialects is every dialect there is. A new one is a folder below gateway/wire
+// and a line here.
+func dialects() []gateway.Dialect {
+	return []gateway.Dialect{
+		payment.Dialect{},
+		oauth.Dialect{},
+	}
+}
+
+// endpoints are the paths that tollgate answers itself.
+func endpoints(cfg *configs.Config, exchanger *issue.Exchanger, keys *auth.KeySet) []gateway.EndpointSpec {
+	place := oauth.Place{Issuer: publicURL(cfg), Token: cfg.Endpoints.Token}
+	if keys.Publishes() {
+		place.JWKS = cfg.Endpoints.JWKS
+	}
+	var list []gateway.EndpointSpec
+	add := func(path string, e gateway.Endpoint) {
+		if path != "" {
+			list = append(list, gateway.EndpointSpec{Path: path, Endpoint: e})
+		}
+	}
+	add(cfg.Endpoints.Token, &oauth.Token{Exchanger: exchanger})
+	add(cfg.Endpoints.Metadata, &oauth.Metadata{Place: place})
+	add(cfg.Endpoints.JWKS, &oauth.Keys{JWKS: keys.JWKS})
+	return list
+}
+
+// publicURL is how clients reach this installation, without a final slash. It
+// is configured and never taken from a Host header.
+func publicURL(cfg *configs.Config) string {
+	if cfg.PublicURL != "" {
+		return cfg.PublicURL
+	}
+	return "http://" + cfg.Listen
+}

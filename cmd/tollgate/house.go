@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"tollgate/admin"
+	"tollgate/cache"
+	"tollgate/configs"
+	"tollgate/gateway"
+	"tollgate/gateway/auth"
+	"tollgate/gateway/issue"
+	"tollgate/gateway/wire"
+	"tollgate/policy"
+	"tollgate/policy/token"
+	"tollgate/store"
+	"tollgate/store/sqlite"
+)
+
+// lastUsedRoom is how many credentials one batch of last uses can hold.
+const lastUsedRoom = 1 << 17
+
+// house is the whole product, built bottom-up by openHouse: each part is made
+// from those above it in this list, and closed before them.
+type house struct {
+	config    atomic.Pointer[configs.Config]
+	catalogue atomic.Pointer[policy.Catalogue]
+	log       *zap.Logger
+	registry  *prometheus.Registry
+	metrics   *houseMetrics
+
+	store     *store.Store
+	minter    *issue.Minter
+	cache     *cache.Cache
+	keys      *auth.KeySet
+	throttle  *auth.Throttle
+	uses      *auth.Uses
+	verifier  *auth.Verifier
+	exchanger *issue.Exchanger
+	gateway   *gateway.Gateway
+	admin     http.Handler
+
+	closers []func() error
+}
+
+// openHouse builds everything but the listeners. On an error nothing stays open.
+func openHouse(ctx context.Context, cfg *configs.Config, log *zap.Logger, accessLog io.Writer) (h *house, err error) {
+	h = &house{log: log, registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.close())
+		}
+	}()
+	h.config.Store(cfg)
+	h.catalogue.Store(cfg.Catalogue)
+	h.metrics = newHouseMetrics(h.registry)
+	for _, open := range []func(context.Context) error{
+		h.openStore, h.openCache, h.openKeys, h.openAuth,
+		func(ctx context.Context) error { return h.openGateway(accessLog) },
+		h.openAdmin,
+	} {
+		if err := open(ctx); err != nil {
+			return h, err
+		}
+	}
+	h.metrics.watch(h)
+	return h, nil
+}
+
+// onClose has f called by close, after everything that is registered later.
+func (h *house) onClose(f func() error) { h.closers = append(h.closers, f) }
+
+// close ends the parts in the reverse of the order they were opened in.
+func (h *house) close() error {
+	var all []error
+	for _, f := range slices.Backward(h.closers) {
+		all = append(all, f())
+	}
+	h.closers = nil
+	return errors.Join(all...)
+}
+
+func (h *house) openStore(ctx context.Context) error {
+	st, err := openStore(ctx, h.config.Load(), storeOptions{catalogue: h.catalogue.Load, observe: h.metrics.observeStore})
+	if err != nil {
+		return err
+	}
+	h.store = st
+	h.onClose(st.Close)
+	master, err := openMasterKey(ctx, h.config.Load(), st)
+	if err != nil {
+		return err
+	}
+	h.minter = newMinter(master)
+	return nil
+}
+
+type storeOptions struct {
+	catalogue func() *policy.Catalogue
+	observe   func(string, time.Duration, error)
+	schema    store.Schema
+}
+
+// openStore opens the configured database.
+func openStore(ctx context.Context, cfg *configs.Config, o storeOptions) (*store.Store, error) {
+	return sqlite.Open(ctx, store.Options{
+		Path: cfg.Store.Path, Catalogue: o.catalogue, Observe: o.observe,
+		UniqueWithin: cfg.Phones.UniqueWithin, Schema: o.schema,
+	})
+}
+
+// openCache puts the cache beside the store: from here on no change is
+// acknowledged before what was built from the old state has stopped counting.
+func (h *house) openCache(context.Context) error {
+	c, err := cache.New(cache.Options{MaxBytes: int64(h.config.Load().Cache.MaxBytes)})
+	if err != nil {
+		return err
+	}
+	h.cache = c
+	h.onClose(c.Close)
+	h.store.OnChange(c.Forget)
+	h.store.OnChange(h.metrics.applied)
+	return nil
+}
+
+func (h *house) openKeys(ctx context.Context) error {
+	keys, err := signingKeys(ctx, h.config.Load(), h.store, h.minter)
+	if err != nil {
+		return err
+	}
+	h.keys, err = auth.NewKeySet(h.cache.ForgetAll, keys...)
+	return err
+}
+
+func (h *house) openAuth(context.Context) (err error) {
+	cfg := h.config.Load()
+	if h.throttle, err = auth.NewThrottle(cfg.AuthThrottle.Failures, cfg.AuthThrottle.Window); err != nil {
+		return err
+	}
+	if h.uses, err = auth.NewUses(h.store.Touch, lastUsedRoom); err != nil {
+		return err
+	}
+	h.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return h.uses.Flush(ctx)
+	})
+	h.verifier, err = auth.New(auth.Options{
+		Memory: h.cache, Loader: h.store, Keys: h.keys, Issuer: issuer(cfg), Throttle: h.throttle, Uses: h.uses,
+	})
+	if err != nil {
+		return err
+	}
+	h.exchanger, err = issue.NewExchanger(issue.Options{
+		Memory: h.cache, Loader: h.store, Throttle: h.throttle, Signing: h.keys.Signing, Within: policy.Within,
+		Issuer: issuer(cfg), Lifetime: cfg.Tokens.AccessTTL, Rand: rand.Reader, Used: h.uses.Record,
+	})
+	return err
+}
+
+// issuer is the iss of our JWTs.
+func issuer(cfg *configs.Config) string {
+	switch {
+	case cfg.Tokens.Issuer != "":
+		return cfg.Tokens.Issuer
+	case cfg.PublicURL != "":
+		return cfg.PublicURL
+	}
+	return "tollgate"
+}
+
+func (h *house) openGateway(accessLog io.Writer) (err error) {
+	cfg := h.config.Load()
+	if !cfg.Log.Access {
+		accessLog = nil
+	}
+	h.gateway, err = gateway.New(gateway.Options{
+		Verifier: h.verifier, Examiner: h.verifier, Dialects: dialects(), Problem: wire.Problem{}, Whoami: wire.Whoami{},
+		AccessLog: accessLog, Logger: h.log, Registerer: h.registry, Now: time.Now, Rand: rand.Reader,
+		Stale: h.stale, Limits: limitsOf(cfg),
+	})
+	if err != nil {
+		return err
+	}
+	plan, err := planOf(cfg, cfg.Catalogue, endpoints(cfg, h.exchanger, h.keys))
+	if err != nil {
+		return err
+	}
+	return h.gateway.Apply(plan)
+}
+
+func limitsOf(cfg *configs.Config) gateway.Limits {
+	return gateway.Limits{
+		MaxHeader: int(cfg.Limits.MaxHeader), MaxBody: int(cfg.Limits.MaxBody),
+		ReadHeaderTimeout: cfg.Limits.ReadHeaderTimeout, ReadBodyTimeout: cfg.Limits.ReadBodyTimeout,
+		WriteTimeout: cfg.Limits.WriteTimeout, IdleTimeout: cfg.Limits.IdleTimeout,
+		MaxConns: cfg.Limits.MaxConns, MaxConnsPerIP: cfg.Limits.MaxConnsPerIP,
+	}
+}
+
+// stale reports that the change log has not been confirmed for so long that no
+// remembered record may be judged by: then every verdict is 503.
+func (h *house) stale() bool { return h.staleness() > h.config.Load().Cache.MaxStaleness }
+
+// staleness is how long ago the change log was last read to its end.
+func (h *house) staleness() time.Duration { return time.Since(h.store.Confirmed()) }
+
+func (h *house) openAdmin(context.Context) (err error) {
+	cfg := h.config.Load()
+	var bootstrap token.Digest
+	if cfg.Admin.BootstrapKey.Given() {
+		bootstrap = token.DigestOf(cfg.Admin.BootstrapKey.Reveal())
+	}
+	h.admin, err = admin.New(admin.Options{
+		Store: h.store, Minter: adminMinter{h.minter}, Explainer: h.explain, Catalogue: h.catalogue.Load,
+		BootstrapDigest: bootstrap, Listen: cfg.Admin.Listen,
+		Failures: cfg.AuthThrottle.Failures, Window: cfg.AuthThrottle.Window,
+		Ops: h.ops(), Logger: h.log, Now: time.Now, Rand: rand.Reader,
+	})
+	return err
+}
