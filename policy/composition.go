@@ -4,8 +4,9 @@ import "tollgate/policy/token"
 
 // judgeComposition checks that every country found is composed, every operator
 // in every one of them, and every method for every such pair. Where a route
-// allows a level to be missing, nothing says which of the token's values is
-// meant, and the levels below must pass for all of them.
+// allows a level to be missing, the levels below it must pass for at least one
+// of the token's own values there: what the token could not do in any country
+// it cannot do by naming none, and deleting a country never allows more.
 func (r *Rules) judgeComposition(f *token.Facts, v *Verdict) token.Reason {
 	if len(r.countries) == 0 {
 		v.Country = firstValue(f.Countries)
@@ -13,12 +14,7 @@ func (r *Rules) judgeComposition(f *token.Facts, v *Verdict) token.Reason {
 	}
 	asked := r.methodsAsked(f.Methods)
 	if len(f.Countries) == 0 {
-		for i := range r.countries {
-			if reason := r.judgeOperators(&r.countries[i], f, &asked, v); reason != token.Allowed {
-				return reason
-			}
-		}
-		return token.Allowed
+		return r.judgeAnywhere(f, &asked, v)
 	}
 	var judged bits
 	for i := range f.Countries {
@@ -38,15 +34,27 @@ func (r *Rules) judgeComposition(f *token.Facts, v *Verdict) token.Reason {
 	return token.Allowed
 }
 
+// judgeAnywhere is for a request that names no country: the refusal of the
+// country that comes furthest, or none when there is one that refuses nothing.
+func (r *Rules) judgeAnywhere(f *token.Facts, asked *methodsAsked, v *Verdict) token.Reason {
+	furthest := token.Allowed
+	for i := range r.countries {
+		var here Verdict
+		reason := r.judgeOperators(&r.countries[i], f, asked, &here)
+		if reason == token.Allowed {
+			return token.Allowed
+		}
+		if reason > furthest {
+			furthest = reason
+			v.Operator, v.Method = here.Operator, here.Method
+		}
+	}
+	return furthest
+}
+
 func (r *Rules) judgeOperators(rule *countryRule, f *token.Facts, asked *methodsAsked, v *Verdict) token.Reason {
 	if len(f.Operators) == 0 {
-		for i := range rule.operators {
-			if bad := rule.operators[i].refuses(r.catalogue, asked, f.Methods); bad != nil {
-				v.Method = bad.Value
-				return token.PaymentMethodNotAllowed
-			}
-		}
-		return token.Allowed
+		return r.judgeAnyOperator(rule, f, asked, v)
 	}
 	e := r.catalogue.codes[string(rule.code[:])]
 	var judged bits
@@ -65,6 +73,20 @@ func (r *Rules) judgeOperators(rule *countryRule, f *token.Facts, asked *methods
 		}
 	}
 	return token.Allowed
+}
+
+// judgeAnyOperator is for a request that names no operator.
+func (r *Rules) judgeAnyOperator(rule *countryRule, f *token.Facts, asked *methodsAsked, v *Verdict) token.Reason {
+	var bad *token.Fact
+	for i := range rule.operators {
+		if bad = rule.operators[i].refuses(r.catalogue, asked, f.Methods); bad == nil {
+			return token.Allowed
+		}
+	}
+	if bad != nil {
+		v.Method = bad.Value
+	}
+	return token.PaymentMethodNotAllowed
 }
 
 // methodsAsked is the methods of a request, resolved once for all the pairs.
