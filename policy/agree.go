@@ -40,8 +40,8 @@ func (c *Catalogue) compareSources(f *token.Facts) bool {
 		return true
 	}
 	for _, at := range where.list() {
-		operator := func(w *word, v *token.Fact) { operatorWord(w, at.entry, v) }
-		phone := func(w *word, v *token.Fact) { c.phoneWord(w, at, v) }
+		operator := func(f *token.Fact) word { return operatorWord(at.entry, f) }
+		phone := func(f *token.Fact) word { return c.phoneWord(at, f) }
 		if several(f.Operators) && differ(f.Operators, operator) || several(f.Phones) && differ(f.Phones, phone) {
 			return true
 		}
@@ -67,7 +67,7 @@ func (w *word) same(o *word) bool {
 }
 
 // differ reports whether the sources' sets of values are not the same set.
-func differ(list []token.Fact, read func(*word, *token.Fact)) bool {
+func differ(list []token.Fact, read func(*token.Fact) word) bool {
 	var (
 		words   [maxDifferent]word
 		sources [maxDifferent]uint64
@@ -80,8 +80,7 @@ func differ(list []token.Fact, read func(*word, *token.Fact)) bool {
 		}
 		from := uint64(1) << list[i].Source
 		all |= from
-		var w word
-		read(&w, &list[i])
+		w := read(&list[i])
 		at := 0
 		for at < n && !words[at].same(&w) {
 			at++
@@ -103,32 +102,36 @@ func differ(list []token.Fact, read func(*word, *token.Fact)) bool {
 	return false
 }
 
-func (c *Catalogue) countryWord(w *word, f *token.Fact) {
-	w.raw = f.Value
+func (c *Catalogue) countryWord(f *token.Fact) word {
+	w := word{raw: f.Value}
 	if at, ok := c.placeNamed(f); ok && at.entry != nil {
 		w.id = at.entry.Alpha2
 	}
+	return w
 }
 
-func (c *Catalogue) methodWord(w *word, f *token.Fact) {
-	w.raw = f.Value
+func (c *Catalogue) methodWord(f *token.Fact) word {
+	w := word{raw: f.Value}
 	if !f.Unknown {
 		w.id, _ = c.Method(f.Value)
 	}
+	return w
 }
 
-func operatorWord(w *word, e *entry, f *token.Fact) {
-	w.raw = f.Value
+func operatorWord(e *entry, f *token.Fact) word {
+	w := word{raw: f.Value}
 	if e != nil && !f.Unknown {
 		w.id, _ = e.operator(f.Value)
 	}
+	return w
 }
 
-func (c *Catalogue) phoneWord(w *word, at place, f *token.Fact) {
-	w.raw = f.Value
+func (c *Catalogue) phoneWord(at place, f *token.Fact) word {
+	w := word{raw: f.Value}
 	if c.canonical(&w.phone, at, f.Value, f.Digits) != phoneRead {
-		w.phone.n = 0
+		w.phone = e164{}
 	}
+	return w
 }
 
 // foldEqual compares two values without regard to ASCII case.

@@ -16,7 +16,7 @@ func (r *Rules) judgeComposition(f *token.Facts, v *Verdict) token.Reason {
 	if len(f.Countries) == 0 {
 		return r.judgeAnywhere(f, &asked, v)
 	}
-	var judged bits
+	var judged marks
 	for i := range f.Countries {
 		at := r.findCountry(&f.Countries[i])
 		if at < 0 {
@@ -56,10 +56,9 @@ func (r *Rules) judgeOperators(rule *countryRule, f *token.Facts, asked *methods
 	if len(f.Operators) == 0 {
 		return r.judgeAnyOperator(rule, f, asked, v)
 	}
-	e := r.catalogue.codes[string(rule.code[:])]
-	var judged bits
+	var judged marks
 	for i := range f.Operators {
-		at := rule.findOperator(e, &f.Operators[i])
+		at := rule.findOperator(&f.Operators[i])
 		if at < 0 {
 			v.Operator = f.Operators[i].Value
 			return token.OperatorNotAllowed
@@ -153,12 +152,12 @@ func (r *Rules) findCountry(f *token.Fact) int {
 // findOperator is the place of the rule for the operator a fact names in a
 // country; -1 when there is none. A code that the catalogue does not know is
 // compared as it stands.
-func (rule *countryRule) findOperator(e *entry, f *token.Fact) int {
+func (rule *countryRule) findOperator(f *token.Fact) int {
 	if f.Unknown {
 		return -1
 	}
-	if e != nil {
-		if id, ok := e.operator(f.Value); ok {
+	if rule.entry != nil {
+		if id, ok := rule.entry.operator(f.Value); ok {
 			return rule.find([]byte(id))
 		}
 	}
@@ -178,10 +177,10 @@ func (rule *countryRule) find(id []byte) int {
 // that what was judged fits a fixed set of bits.
 const maxRules = 256
 
-type bits [maxRules / 64]uint64
+type marks [maxRules / 64]uint64
 
 // add puts i into the set and reports whether it was there.
-func (b *bits) add(i int) (was bool) {
+func (b *marks) add(i int) (was bool) {
 	word, bit := i/64, uint64(1)<<(i%64)
 	was = b[word]&bit != 0
 	b[word] |= bit

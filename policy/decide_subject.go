@@ -22,11 +22,10 @@ func (c *Case) subject(v *Verdict, t *Trace) bool {
 		}
 		return true
 	}
-	rows := [...]func(*Case, *Verdict) token.Reason{(*Case).body, (*Case).presence, (*Case).composition, (*Case).phones}
-	for i, row := range rows {
-		r := row(c, v)
+	for row := 11; row <= 14; row++ {
+		r := c.judgeRow(row, v)
 		if t != nil {
-			t.subject(c, v, 11+i, r)
+			t.subject(c, v, row, r)
 		}
 		if r != token.Allowed {
 			return c.settle(v, r)
@@ -35,9 +34,24 @@ func (c *Case) subject(v *Verdict, t *Trace) bool {
 	return true
 }
 
+// judgeRow is a switch and not a table of functions, through which the verdict
+// would escape to the heap.
+func (c *Case) judgeRow(row int, v *Verdict) token.Reason {
+	switch row {
+	case 11:
+		return c.body()
+	case 12:
+		return c.presence()
+	case 13:
+		return c.composition(v)
+	default:
+		return c.phones(v)
+	}
+}
+
 // body is row 11: what reading the body said, for every token. Reasons of row
 // 12 that the reader gives are left to that row.
-func (c *Case) body(*Verdict) token.Reason {
+func (c *Case) body() token.Reason {
 	if c.FactsReason == token.FactMissing || c.FactsReason == token.FactConflict {
 		return token.Allowed
 	}
@@ -46,7 +60,7 @@ func (c *Case) body(*Verdict) token.Reason {
 
 // presence is row 12: sources agree, and every fact that the token or its
 // parent restricts was found.
-func (c *Case) presence(*Verdict) token.Reason {
+func (c *Case) presence() token.Reason {
 	f := c.facts()
 	own := rulesOf(c.Principal.Live)
 	if own == nil {
@@ -113,10 +127,6 @@ func (c *Case) composition(v *Verdict) token.Reason {
 
 // phones is row 14.
 func (c *Case) phones(v *Verdict) token.Reason {
-	f := c.facts()
-	if len(f.Phones) == 0 {
-		return token.Allowed
-	}
 	for l := c.Principal.Live; l != nil; l = l.Parent {
 		rules := rulesOf(l)
 		if rules == nil {
@@ -125,69 +135,32 @@ func (c *Case) phones(v *Verdict) token.Reason {
 		if !rules.phoned {
 			continue
 		}
-		var where places
-		where.gather(rules.catalogue, f.Countries)
-		for i := range f.Phones {
-			for _, at := range where.list() {
-				if !rules.permits(at, &f.Phones[i]) {
-					v.Phone = f.Phones[i].Value
-					return token.PhoneNotAllowed
-				}
-			}
+		if bad := rules.judgePhones(c.facts()); bad != nil {
+			v.Phone = bad.Value
+			return token.PhoneNotAllowed
 		}
 	}
 	return token.Allowed
 }
 
-// maxPlaces is how many different countries one request may name before its
-// national numbers count as unreadable.
-const maxPlaces = 8
-
-// places are the different countries that a request's facts name. A national
-// number has to be listed in each of them, since nothing says which it is of.
-type places struct {
-	room [maxPlaces]place
-	n    int
-}
-
-// gather fills in the places; it leaves one unknown place where the countries
-// are none, too many, or not all readable.
-func (p *places) gather(c *Catalogue, countries []token.Fact) {
-	for i := range countries {
-		f := &countries[i]
-		if i > 0 && string(f.Value) == string(countries[i-1].Value) && f.Unknown == countries[i-1].Unknown {
+// judgePhones is the first phone that is not on the whitelist; nil when all
+// are. The countries are looked at only for a phone that is not listed as it is
+// written.
+func (r *Rules) judgePhones(f *token.Facts) *token.Fact {
+	var where places
+	for i := range f.Phones {
+		phone := &f.Phones[i]
+		if !phone.Unknown && r.lists(phone.Value) {
 			continue
 		}
-		at, ok := c.placeNamed(f)
-		if !ok || p.n == len(p.room) && !p.has(at) {
-			p.n = 0
-			break
+		if where.n == 0 {
+			where.gather(r.catalogue, f.Countries)
 		}
-		if !p.has(at) {
-			p.room[p.n] = at
-			p.n++
-		}
-	}
-	if p.n == 0 {
-		p.room[0], p.n = place{}, 1
-	}
-}
-
-func (p *places) list() []place { return p.room[:p.n] }
-
-func (p *places) has(at place) bool {
-	for i := range p.n {
-		if p.room[i].code == at.code {
-			return true
+		for _, at := range where.list() {
+			if !r.permits(at, phone) {
+				return phone
+			}
 		}
 	}
-	return false
-}
-
-// placeNamed is the country that a fact names.
-func (c *Catalogue) placeNamed(f *token.Fact) (place, bool) {
-	if f.Unknown {
-		return place{}, false
-	}
-	return c.place(f.Value)
+	return nil
 }

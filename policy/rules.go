@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -22,13 +23,14 @@ type Rules struct {
 	foreign   map[foreignSpelling]struct{}
 	rate      Rate
 
+	abroad      bool // a number is listed whose country the catalogue cannot judge
 	asksMethods bool
 	composed    bool // a composition is asked for, be it empty
 	phoned      bool // a whitelist is asked for, be it empty
 }
 
 type countryRule struct {
-	code      countryCode
+	place
 	operators []operatorRule // by id
 }
 
@@ -92,7 +94,7 @@ func (r *Rules) compileComposition(composition token.Composition) {
 		if !ok {
 			continue // no request can name it
 		}
-		rule := r.countryFor(at.code)
+		rule := r.countryFor(at)
 		for operator, methods := range operators {
 			id := operator
 			if at.entry != nil {
@@ -109,13 +111,13 @@ func (r *Rules) compileComposition(composition token.Composition) {
 	}
 }
 
-func (r *Rules) countryFor(code countryCode) *countryRule {
+func (r *Rules) countryFor(at place) *countryRule {
 	for i := range r.countries {
-		if r.countries[i].code == code {
+		if r.countries[i].code == at.code {
 			return &r.countries[i]
 		}
 	}
-	r.countries = append(r.countries, countryRule{code: code})
+	r.countries = append(r.countries, countryRule{place: at})
 	return &r.countries[len(r.countries)-1]
 }
 
@@ -191,11 +193,11 @@ func (r *Rules) onlyOperator() (id string) {
 }
 
 func (r *Rules) onlyMethod() (word string) {
-	var bits uint64
+	var known uint64
 	for i := range r.countries {
 		for j := range r.countries[i].operators {
 			o := &r.countries[i].operators[j]
-			bits |= o.methods
+			known |= o.methods
 			for _, m := range o.others {
 				if word != "" && word != m {
 					return ""
@@ -204,46 +206,11 @@ func (r *Rules) onlyMethod() (word string) {
 			}
 		}
 	}
-	if bits == 0 || word != "" || bits&(bits-1) != 0 {
-		if bits != 0 {
-			return ""
-		}
+	switch {
+	case known == 0:
 		return word
+	case word != "" || known&(known-1) != 0:
+		return ""
 	}
-	for i, m := range r.catalogue.methods {
-		if bits == 1<<i {
-			return m
-		}
-	}
-	return ""
-}
-
-// httpMethods is a set of HTTP methods, one bit each.
-type httpMethods uint16
-
-var knownMethods = [...]string{
-	"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
-}
-
-func compileHTTPMethods(list []string) (set httpMethods, err error) {
-	for _, m := range list {
-		bit := methodBit(m)
-		if bit == 0 {
-			return 0, fmt.Errorf("compiling the HTTP methods: %q is none", m)
-		}
-		set |= bit
-	}
-	if set&methodBit("GET") != 0 {
-		set |= methodBit("HEAD") // HEAD follows GET
-	}
-	return set, nil
-}
-
-func methodBit(method string) httpMethods {
-	for i := range knownMethods {
-		if knownMethods[i] == method {
-			return 1 << i
-		}
-	}
-	return 0
+	return r.catalogue.methods[bits.TrailingZeros64(known)]
 }

@@ -22,7 +22,10 @@ func (r *Rules) compileNumbers(numbers []token.Number) {
 		}
 		number := string(out.bytes())
 		r.numbers = append(r.numbers, number)
-		r.spellForeign(n.Country, number)
+		if r.catalogue.planned(out.room[1:out.n]) == nil {
+			r.abroad = true
+			r.spellForeign(n.Country, number)
+		}
 	}
 	slices.Sort(r.numbers)
 	r.numbers = slices.Compact(r.numbers)
@@ -33,7 +36,7 @@ func (r *Rules) compileNumbers(numbers []token.Number) {
 // canonicaliser itself reads it as this number.
 func (r *Rules) spellForeign(country, number string) {
 	at, ok := r.catalogue.place([]byte(country))
-	if !ok || r.catalogue.planned([]byte(number[1:])) != nil {
+	if !ok {
 		return
 	}
 	for n := 0; n <= maxDial; n++ {
@@ -94,11 +97,16 @@ func (r *Rules) permits(at place, phone *token.Fact) bool {
 		return true
 	}
 	var s spelling
-	if s.gate(phone.Value) != phoneRead {
+	if len(r.numbers) == 0 || s.gate(phone.Value) != phoneRead {
 		return false
 	}
-	if s.plus && r.listsDigits(s.digits()) {
-		return true
+	if r.catalogue.expand(&s, at); s.plus || phone.Digits {
+		if r.listsDigits(s.digits()) {
+			return true
+		}
+		if !r.abroad && r.catalogue.planned(s.digits()) == nil {
+			return false // reading it keeps its calling code, and none like it is listed
+		}
 	}
 	var out e164
 	return r.catalogue.canonicalOf(&out, &s, at, phone.Digits) == phoneRead && r.lists(out.bytes())

@@ -1,0 +1,95 @@
+package policy
+
+import (
+	"strings"
+
+	"tollgate/policy/token"
+)
+
+// The sentences of explain for rows 7 to 10. Nothing here runs without a trace.
+
+func (t *Trace) environment(c *Case, r token.Reason) {
+	detail := "the token is for " + c.Principal.Live.Environment.String() + ", the route for " + c.Route.Environment.String()
+	if c.Environment != token.EnvAny {
+		detail += ", the request asks for " + c.Environment.String()
+	}
+	t.add(7, "environment", r, detail)
+}
+
+func (t *Trace) address(c *Case, r token.Reason) {
+	detail := "no IP range is asked for"
+	seen := c.Source.Addr.Unmap().WithZone("").String()
+	if c.Source.Unknown || !c.Source.Addr.IsValid() {
+		seen = "the client's address, which cannot be told,"
+	}
+	switch {
+	case r == token.CannotDecide:
+		detail = "the token's rules were never compiled"
+	case r != token.Allowed:
+		detail = seen + " is outside the " + c.askedRanges()
+	case c.askedRanges() != "":
+		detail = seen + " is inside the " + c.askedRanges()
+	}
+	t.add(8, "ip", r, detail)
+}
+
+// askedRanges names the lists that the address is looked up in.
+func (c *Case) askedRanges() string {
+	var lists []string
+	for l := c.Principal.Live; l != nil; l = l.Parent {
+		rules, whose := rulesOf(l), "token"
+		if l != c.Principal.Live {
+			whose = "parent token"
+		}
+		if rules == nil {
+			continue
+		}
+		if rules.own.asked {
+			lists = append(lists, whose+"'s "+count(rules.own.count, "range"))
+		}
+		if rules.merchant.asked {
+			lists = append(lists, "merchant's "+count(rules.merchant.count, "range"))
+		}
+	}
+	return strings.Join(lists, " and the ")
+}
+
+func (t *Trace) httpMethod(c *Case, r token.Reason) {
+	detail := "no HTTP methods are asked for"
+	for l := c.Principal.Live; l != nil; l = l.Parent {
+		if rules := rulesOf(l); rules != nil && rules.asksMethods {
+			detail = c.HTTPMethod + "; the token allows " + rules.methods.String()
+			if rules.methods&methodBit(c.HTTPMethod) == 0 {
+				break
+			}
+		}
+	}
+	t.add(9, "http_method", r, detail)
+}
+
+func (t *Trace) permission(c *Case, r token.Reason) {
+	detail := "the route asks for no permission"
+	switch {
+	case c.Route.Permission == "":
+	case r == token.Allowed:
+		detail = c.Route.Permission + " is granted"
+	default:
+		detail = c.Route.Permission + " is not granted to " + c.withholder()
+	}
+	t.add(10, "permission", r, detail)
+}
+
+// withholder is whose list the route's permission is missing from.
+func (c *Case) withholder() string {
+	only := token.Principal{Live: &token.Live{Permissions: c.Principal.Live.Permissions}}
+	if !only.Permits(c.Route.Permission) {
+		return "the token"
+	}
+	if c.Principal.Live.Parent != nil {
+		whole := token.Principal{Live: c.Principal.Live}
+		if !whole.Permits(c.Route.Permission) {
+			return "its parent token"
+		}
+	}
+	return "the credential, whose scope is narrower than its token"
+}
