@@ -35,7 +35,7 @@ func TestReadFindsFactsInJSON(t *testing.T) {
 	f(`{"country":"CI"}`, "country=CI method=collect")
 	f(`{}`, "method=collect")
 	f(`{"country":"C\u00f4te \ud83d\ude00 / \/ \"\\\b\f\n\r\t"}`, "country=Côte 😀 / / \"\\\b\f\n\r\t method=collect")
-	f(`{"Customer ":{"phone":1},"countryy":7,"operato":[]}`, "method=collect")
+	f(`{"Customer ":{"phone":1},"countryy":7,"operato":[],"phone\u0000":1}`, "method=collect")
 }
 
 // A body that two readers could read differently is refused.
@@ -61,6 +61,7 @@ func TestReadRefusesAmbiguousJSON(t *testing.T) {
 	f("escaped case variant", `{"\u0043ountry":"ML"}`)
 	f("long s", "{\"cu\u017ftomer\":{}}")
 	f("NUL behind a name", `{"country\u0000":"ML"}`)
+	f("NUL behind a case variant", `{"COUNTRY\u0000x":"ML"}`)
 	f("NUL in a value", `{"country":"CI\u0000"}`)
 	f("trailing data", good+`{}`)
 	f("trailing letter", good+`x`)

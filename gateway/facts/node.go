@@ -95,6 +95,9 @@ func (n *node) follow(name []byte, ascii bool) (next *node, ok bool) {
 			return m.node, m.node != nil
 		}
 	}
+	if nul := bytes.IndexByte(name, 0); nul >= 0 {
+		name = name[:nul]
+	}
 	for i := range n.members {
 		m := &n.members[i]
 		if ascii && len(name) != len(m.name) && isASCII(m.name) {
@@ -104,7 +107,7 @@ func (n *node) follow(name []byte, ascii bool) (next *node, ok bool) {
 			return nil, false
 		}
 	}
-	return nil, bytes.IndexByte(name, 0) < 0
+	return nil, true
 }
 
 // foldsTo reports whether two names are equal under Unicode simple case
