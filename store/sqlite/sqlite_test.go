@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -19,24 +20,35 @@ func engine(t testing.TB) storetest.Database {
 			o.Path = path
 			return sqlite.Open(ctx, o)
 		},
+		Try: func(statement string) error { return behind(path, statement) },
 		Tamper: func(t testing.TB, statement string) {
 			t.Helper()
-			db, err := sql.Open("sqlite", path)
+			err := behind(path, `DROP TRIGGER IF EXISTS audit_is_never_changed`,
+				`DROP TRIGGER IF EXISTS audit_is_never_deleted`, statement)
 			if err != nil {
 				t.Fatal(err)
-			}
-			defer db.Close()
-			for _, s := range []string{
-				`PRAGMA busy_timeout = 5000`,
-				`DROP TRIGGER IF EXISTS audit_is_never_changed`, `DROP TRIGGER IF EXISTS audit_is_never_deleted`,
-				statement,
-			} {
-				if _, err := db.Exec(s); err != nil {
-					t.Fatalf("%s: %v", s, err)
-				}
 			}
 		},
 	}
 }
 
+// behind runs statements on the file as a stranger would.
+func behind(path string, statements ...string) error {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	return nil
+}
+
 func TestStore(t *testing.T) { storetest.Run(t, engine) }
+
+func TestStoreAtOnce(t *testing.T) { storetest.RunConcurrent(t, engine) }
+
+func TestStoreAgainstModel(t *testing.T) { storetest.RunModel(t, engine) }

@@ -27,6 +27,9 @@ type Database struct {
 	// processes may.
 	Open func(ctx context.Context, o store.Options) (*store.Store, error)
 
+	// Try runs a statement behind the store's back, past no guard.
+	Try func(statement string) error
+
 	// Tamper runs a statement behind the store's back, with the guards of the
 	// audit table taken off first.
 	Tamper func(t testing.TB, statement string)

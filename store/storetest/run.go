@@ -14,6 +14,11 @@ func Run(t *testing.T, engine Engine) {
 		{"Restricts", restrictsTests},
 		{"Numbers", numberTests},
 		{"Credentials", credentialTests},
+		{"Load", loadTests},
+		{"Lists", listTests},
+		{"Changes", changeTests},
+		{"Audit", auditTests},
+		{"Keys", keyTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, one := range group.tests {
@@ -21,6 +26,7 @@ func Run(t *testing.T, engine Engine) {
 			}
 		})
 	}
+	t.Run("Changes/FollowingTellsWithinASecond", func(t *testing.T) { testFollow(t, engine) })
 }
 
 // test is one promise, named for what it guarantees.
