@@ -31,6 +31,10 @@ type backend struct {
 	restsTo  atomic.Int64 // unix nanoseconds
 	onTrial  atomic.Bool
 
+	// A target that said a word unasked is not trusted with kept connections for
+	// a while: a look before use finds what has come, not what is on its way.
+	aloneTo atomic.Int64 // unix nanoseconds
+
 	complained atomic.Int64 // unix nanoseconds of the last line in the log
 
 	mu   sync.Mutex
@@ -98,19 +102,27 @@ func (b *backend) take(now time.Time) *conn {
 		b.pool[n-1] = nil
 		b.pool = b.pool[:n-1]
 		b.mu.Unlock()
-		if now.Sub(c.idle) < maxIdle && now.Sub(c.born) < maxAge && c.peek.quiet() {
-			c.reused = true
-			return c
+		if now.Sub(c.idle) < maxIdle && now.Sub(c.born) < maxAge && !b.alone(now) {
+			switch c.peek.look() {
+			case nothing:
+				c.reused = true
+				return c
+			case aWord:
+				b.distrust(now)
+			}
 		}
 		b.end(c)
 	}
 }
 
-// give puts back a connection whose answer was read to its end and that nothing
-// is left on.
-func (b *backend) give(c *conn) {
-	now := time.Now()
-	if now.Sub(c.born) >= maxAge || !c.drained() {
+// give puts back a connection whose answer was read to its end, at now, unless
+// something is left on it.
+func (b *backend) give(c *conn, now time.Time) {
+	left := c.inside()
+	if left == aWord {
+		b.distrust(now)
+	}
+	if left != nothing || now.Sub(c.born) >= maxAge || b.alone(now) {
 		b.end(c)
 		return
 	}
@@ -125,6 +137,17 @@ func (b *backend) give(c *conn) {
 		b.end(c)
 	}
 }
+
+// distrust ends the keeping of connections to the target for a while. HTTP/1.1
+// cannot tell which request an answer belongs to: with a target that answers
+// twice, only a connection for each request is safe.
+func (b *backend) distrust(now time.Time) {
+	b.aloneTo.Store(now.Add(distrustFor).UnixNano())
+	b.upstream.complain(b, "upstream target is not trusted with kept connections for a while", faultUnasked)
+}
+
+// alone reports whether each request to the target has a connection to itself.
+func (b *backend) alone(now time.Time) bool { return now.UnixNano() < b.aloneTo.Load() }
 
 // end closes a connection for good.
 func (b *backend) end(c *conn) {

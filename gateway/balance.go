@@ -17,6 +17,7 @@ const (
 // one in turn and stays with a target until nothing can be had from it.
 type tour struct {
 	begun    bool
+	now      time.Time // when it begins; refreshed after whatever may have taken long
 	start    int
 	spent    uint64   // one bit for each target that gave nothing
 	last     *backend // the last that was tried
@@ -37,18 +38,19 @@ func (u *upstream) connect(t *tour, deadline time.Time) *conn {
 	for _, desperate := range [...]bool{false, true} {
 		for i := range u.targets {
 			at := (t.start + i) % len(u.targets)
-			b, now := u.targets[at], time.Now()
-			if t.spent&(1<<at) != 0 || b.down.Load() || !now.Before(deadline) {
+			b := u.targets[at]
+			if t.spent&(1<<at) != 0 || b.down.Load() || !t.now.Before(deadline) {
 				continue
 			}
-			c := b.take(now)
-			if c == nil && !b.mayDial(now, desperate) {
+			c := b.take(t.now)
+			if c == nil && !b.mayDial(t.now, desperate) {
 				continue
 			}
 			t.last = b
 			t.attempts++
 			if c == nil {
-				c = u.tryDial(b, now, deadline)
+				c = u.tryDial(b, t.now, deadline)
+				t.now = time.Now()
 			}
 			if c != nil {
 				return c

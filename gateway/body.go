@@ -155,7 +155,8 @@ func (x *exchange) readLine() ([]byte, error) {
 }
 
 // readChunkSize reads 1 to 15 hex digits and, behind a semicolon, extensions
-// without controls. No spaces: they are where readers differ.
+// that begin with a name and hold no controls. No spaces before it and no bare
+// semicolon: they are where readers differ.
 func readChunkSize(text []byte) (n int64, ok bool) {
 	digits, extension, extended := bytes.Cut(text, semicolon)
 	if len(digits) == 0 || len(digits) > 15 {
@@ -175,6 +176,9 @@ func readChunkSize(text []byte) (n int64, ok bool) {
 		n = n<<4 | int64(c)
 	}
 	if extended {
+		if len(extension) == 0 || !isTokenChar[extension[0]] {
+			return 0, false
+		}
 		for _, c := range extension {
 			if !isValueChar[c] {
 				return 0, false

@@ -45,10 +45,10 @@ var exchanges = sync.Pool{New: func() any { return &exchange{in: make([]byte, fi
 
 func acquireExchange() *exchange { return exchanges.Get().(*exchange) }
 
-// end gives back all that the exchange holds. The connection goes back to its
-// pool if nothing speaks against it, and is closed otherwise.
-func (x *exchange) end() {
-	x.release()
+// end gives back all that the exchange holds, at now. The connection goes back
+// to its pool if nothing speaks against it, and is closed otherwise.
+func (x *exchange) end(now time.Time) {
+	x.release(now)
 	if x.upstream != nil {
 		x.upstream.leave()
 	}
@@ -74,15 +74,19 @@ func forgetLines(l []line) []line {
 	return l[:0]
 }
 
-func (x *exchange) release() {
+func (x *exchange) release(now time.Time) {
 	c := x.conn
 	if c == nil {
 		return
 	}
 	x.conn = nil
-	if x.whole && !x.tainted && !x.answer.last && x.r == x.w {
-		c.target.give(c)
-	} else {
+	switch {
+	case x.whole && x.r != x.w:
+		c.target.distrust(now)
+		c.target.end(c)
+	case x.whole && !x.tainted && !x.answer.last:
+		c.target.give(c, now)
+	default:
 		c.target.end(c)
 	}
 }
@@ -95,8 +99,11 @@ func (x *exchange) release() {
 // on any connection; UpstreamFailed and UpstreamTimeout that something was and
 // the outcome is unknown.
 func (x *exchange) carry(u *upstream) token.Reason {
-	if !u.enter(x.deadline) {
-		return token.UpstreamSaturated
+	if !u.enter() {
+		if !u.wait(x.deadline) {
+			return token.UpstreamSaturated
+		}
+		x.tour.now = time.Now()
 	}
 	x.upstream = u
 	for !x.sent {
@@ -133,7 +140,7 @@ func (x *exchange) try(u *upstream, c *conn) bool {
 		// the last on this connection: half a request stands on it.
 		x.tainted = true
 	default:
-		x.release()
+		x.release(time.Time{})
 		if !c.reused {
 			u.spend(&x.tour, c.target)
 		}

@@ -48,18 +48,19 @@ func (g *Gateway) forward(p *passage) token.Reason {
 	}
 	began := time.Now() // sockets know no other clock than the real one
 	x := acquireExchange()
-	x.deadline = began.Add(timeout)
+	x.deadline, x.tour.now = began.Add(timeout), began
 	x.outgoing.fill(p)
 	streamed, reason := false, token.InternalError
 	defer func() {
 		p.record.upstream, p.record.sent, p.record.attempts = u.name, x.sent, x.tour.attempts
-		p.record.upstreamTook = time.Since(began)
+		now := time.Now()
+		p.record.upstreamTook = now.Sub(began)
 		if x.tour.last != nil {
 			p.record.target = x.tour.last.address
 		}
 		if !streamed {
 			x.tainted = x.tainted || reason != token.Allowed // a panic comes by here too
-			x.end()
+			x.end(now)
 		}
 	}()
 	if reason = x.carry(u); reason == token.Allowed {
@@ -109,6 +110,9 @@ func (o *outgoing) compose(x *exchange, u *upstream, b *backend) bool {
 	}
 	out = append(out, u.headers.lines...)
 	out = o.appendOurs(out, u)
+	if b.alone(x.tour.now) {
+		out = append(out, "Connection: close\r\n"...)
+	}
 	x.out = append(out, '\r', '\n')
 	return true
 }

@@ -16,4 +16,4 @@ func newPeeker(c net.Conn) (peeker, error) {
 // blindPeek is a connection that cannot be looked at: it is never used twice.
 type blindPeek struct{}
 
-func (blindPeek) quiet() bool { return false }
+func (blindPeek) look() waiting { return anEnd }

@@ -12,8 +12,8 @@ import (
 // and an end or an error is a connection that would lose the next request.
 type socketPeek struct {
 	raw   syscall.RawConn
-	look  func(fd uintptr) // kept, so that looking allocates nothing
-	still bool
+	peek  func(fd uintptr) // kept, so that looking allocates nothing
+	found waiting
 	one   [1]byte
 }
 
@@ -31,25 +31,34 @@ func newPeeker(c net.Conn) (peeker, error) {
 		return nil, err
 	}
 	p := &socketPeek{raw: raw}
-	p.look = func(fd uintptr) {
+	p.peek = func(fd uintptr) {
 		for {
 			n, _, err := syscall.Recvfrom(int(fd), p.one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-			if err == syscall.EINTR {
+			switch {
+			case err == syscall.EINTR:
 				continue
+			case n > 0:
+				p.found = aWord
+			case err == syscall.EAGAIN || err == syscall.EWOULDBLOCK:
+				p.found = nothing
+			default:
+				p.found = anEnd
 			}
-			p.still = n <= 0 && (err == syscall.EAGAIN || err == syscall.EWOULDBLOCK)
 			return
 		}
 	}
 	return p, nil
 }
 
-func (p *socketPeek) quiet() bool {
-	p.still = false
-	return p.raw.Control(p.look) == nil && p.still
+func (p *socketPeek) look() waiting {
+	p.found = anEnd
+	if err := p.raw.Control(p.peek); err != nil {
+		return anEnd
+	}
+	return p.found
 }
 
 // blindPeek is a connection that cannot be looked at: it is never used twice.
 type blindPeek struct{}
 
-func (blindPeek) quiet() bool { return false }
+func (blindPeek) look() waiting { return anEnd }

@@ -62,7 +62,7 @@ func (u *upstream) probe(ctx context.Context, b *backend) error {
 	defer c.drop()
 	defer context.AfterFunc(ctx, c.drop)()
 	x := acquireExchange()
-	defer x.end()
+	defer x.end(time.Time{})
 	x.out = append(x.out, "GET "...)
 	x.out = append(x.out, u.spec.Health.Path...)
 	x.out = append(x.out, " HTTP/1.1\r\nHost: "...)

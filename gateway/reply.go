@@ -3,6 +3,7 @@ package gateway
 import (
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -64,7 +65,7 @@ func (s *stream) Read(p []byte) (int, error) {
 // another request's by then.
 func (s *stream) Close() error {
 	if s.x != nil {
-		s.x.end()
+		s.x.end(time.Now())
 		s.x = nil
 	}
 	return nil

@@ -48,7 +48,7 @@ type records struct {
 	header [5]byte // of the record being read
 	have   int     // bytes of the header so far
 	left   int     // bytes of the record's body still to come
-	one    [1]byte // room for drained
+	one    [1]byte // room for inside
 }
 
 // Read reads from the socket and follows the records in what came.
@@ -85,16 +85,22 @@ func (r *records) follow(p []byte) {
 	}
 }
 
-// drained reports whether TLS holds nothing: neither part of a record nor a
-// whole one. A read whose deadline has passed takes nothing from the socket and
-// only gives what TLS has already; all it may say is that the deadline passed.
-func (r *records) drained(stream net.Conn) bool {
+// inside is what TLS holds: part of a record, or a whole one, or nothing. A read
+// whose deadline has passed takes nothing from the socket and only gives what
+// TLS has already; all it may say is that the deadline passed.
+func (r *records) inside(stream net.Conn) waiting {
 	if r.have != 0 || r.left != 0 {
-		return false
+		return aWord
 	}
 	if err := stream.SetReadDeadline(time.Unix(1, 0)); err != nil {
-		return false
+		return anEnd
 	}
 	n, err := stream.Read(r.one[:])
-	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
+	switch {
+	case n > 0:
+		return aWord
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nothing
+	}
+	return anEnd
 }

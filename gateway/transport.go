@@ -26,6 +26,7 @@ const (
 	faultUnframed  = fault("the answer has neither Content-Length nor chunked framing, so a cut one would look whole")
 	faultChunk     = fault("the answer's chunked framing is malformed")
 	faultBodySize  = fault("the answer is larger than the limit and its route does not stream")
+	faultUnasked   = fault("the upstream sent bytes that nobody asked for, such as a second answer")
 	faultHandshake = fault("the upstream did not agree on HTTP/1.1")
 )
 
@@ -46,11 +47,20 @@ type conn struct {
 	reused  bool
 }
 
-// peeker tells whether a connection between two requests is alive with nothing
-// waiting on it. It must not block, and it consumes nothing.
+// peeker tells what waits on a connection between two requests. It must not
+// block, and it consumes nothing.
 type peeker interface {
-	quiet() bool
+	look() waiting
 }
+
+// waiting is what a look at a connection between two requests found.
+type waiting uint8
+
+const (
+	nothing waiting = iota // it is alive and silent: the only state it may be used in
+	anEnd                  // it is closed, or broken, or cannot be looked at
+	aWord                  // bytes that nobody asked for
+)
 
 // send writes one request. sent is true when at least one byte left us, which
 // is the end of every second attempt. It does not keep the slices.
@@ -73,13 +83,13 @@ func (c *conn) begin(deadline time.Time) error {
 	return c.stream.SetDeadline(deadline)
 }
 
-// drained reports whether nothing is left unread inside the TLS layer, where a
-// look at the socket cannot see it.
-func (c *conn) drained() bool {
+// inside is what waits within the TLS layer, where a look at the socket cannot
+// see it.
+func (c *conn) inside() waiting {
 	if c.records == nil {
-		return true
+		return nothing
 	}
-	return c.records.drained(c.stream)
+	return c.records.inside(c.stream)
 }
 
 // drop ends the connection without ceremony: no alert, no lingering.

@@ -28,6 +28,7 @@ const (
 	maxIdle      = 4 * time.Second  // in the pool; below the keep-alive of any usual server (5 s)
 	maxAge       = 3 * time.Minute  // of a connection, so that a changed DNS answer takes hold
 	reapInterval = 1 * time.Second  // between looks for connections that idled too long
+	distrustFor  = 10 * time.Minute // a target that said something unasked gets a connection a request
 	complainOnce = 10 * time.Second // at most one log line of trouble a target in this time
 )
 
@@ -158,14 +159,19 @@ func (u *upstream) reap(ctx context.Context) {
 	}
 }
 
-// enter takes a slot, waiting for one at most a second and never past deadline,
-// in a queue no longer than there are slots. Every true is followed by a leave.
-func (u *upstream) enter(deadline time.Time) bool {
+// enter takes a free slot. Every true is followed by a leave.
+func (u *upstream) enter() bool {
 	select {
 	case u.slots <- struct{}{}:
 		return true
 	default:
+		return false
 	}
+}
+
+// wait takes a slot, waiting for one at most a second and never past deadline,
+// in a queue no longer than there are slots. Every true is followed by a leave.
+func (u *upstream) wait(deadline time.Time) bool {
 	defer u.waiting.Add(-1)
 	if u.waiting.Add(1) > int64(cap(u.slots)) {
 		return false

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -105,12 +106,12 @@ func TestBlackHoleCostsOneRequest(t *testing.T) {
 	}
 	b := u.targets[0]
 	b.rest(time.Now()) // it has failed before
-	var tried tour
+	tried := tour{now: time.Now()}
 	first := make(chan *conn)
 	go func() { first <- u.connect(&tried, time.Now().Add(10*time.Second)) }()
 	until(t, "the first request dials", func() bool { return dials.Load() == 1 })
 	for range 100 {
-		var other tour
+		other := tour{now: time.Now()}
 		if c := u.connect(&other, time.Now().Add(10*time.Second)); c != nil || other.attempts != 0 {
 			t.Fatalf("another request got %v in %d attempts; want nothing at once", c, other.attempts)
 		}
@@ -137,7 +138,7 @@ func TestOurOwnFaultBlamesNobody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c := u.connect(&tour{}, time.Now().Add(time.Second)); c != nil || u.targets[0].failures.Load() != 0 {
+		if c := u.connect(&tour{now: time.Now()}, time.Now().Add(time.Second)); c != nil || u.targets[0].failures.Load() != 0 {
 			t.Errorf("%v made the target suspect", fails)
 		}
 	}
@@ -182,7 +183,7 @@ func TestSaturated(t *testing.T) {
 	}
 	until(t, "two wait", func() bool { return f.up.waiting.Load() == 2 })
 	began = time.Now()
-	if f.up.enter(time.Now().Add(time.Minute)) || time.Since(began) >= slotWait {
+	if f.up.enter() || f.up.wait(time.Now().Add(time.Minute)) || time.Since(began) >= slotWait {
 		t.Error("a third waiter was let into a queue of two")
 	}
 	close(release)
@@ -229,8 +230,8 @@ func TestNothingWrittenMeansAnother(t *testing.T) {
 			t.Fatal(err)
 		}
 		x := acquireExchange()
-		defer x.end()
-		x.deadline = time.Now().Add(time.Second)
+		defer x.end(time.Now())
+		x.deadline, x.tour.now = time.Now().Add(time.Second), time.Now()
 		x.outgoing.method, x.outgoing.target = []byte("POST"), []byte("/pay")
 		x.outgoing.headers = []byte("\r\n")
 		if got := x.carry(u); got != want || dials != wantDials || x.sent != (takes > 0) {
@@ -254,38 +255,47 @@ func (b *brokenConn) SetReadDeadline(time.Time) error { return nil }
 func (b *brokenConn) Close() error                    { return nil }
 
 // TestEarlyAnswer guarantees that an upstream which refuses a large body before
-// it has read it is heard, and that the connection is not used again.
+// it has read it is heard, whether it then reads on or resets, and that the
+// connection is not used again.
 func TestEarlyAnswer(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			r := bufio.NewReader(c)
-			for line := ""; line != "\r\n"; {
-				if line, err = r.ReadString('\n'); err != nil {
-					break
-				}
-			}
-			fmt.Fprint(c, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig")
-			c.(*net.TCPConn).CloseWrite()
-			for buf := make([]byte, 1<<16); err == nil; {
-				_, err = r.Read(buf)
-			}
-			c.Close()
+	f := func(name string, after func(c net.Conn)) {
+		t.Helper()
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}()
-	f := newFront(t, []string{"http://" + l.Addr().String()})
-	if g := f.client(t).ask("POST", "/pay", "m", strings.Repeat("x", 8<<20)); g.status != 413 || g.body != "big" {
-		t.Errorf("got %v; want the upstream's 413", g)
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				if _, err := io.ReadFull(c, make([]byte, 16)); err != nil {
+					return
+				}
+				io.WriteString(c, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig")
+				after(c)
+				c.Close()
+			}
+		}()
+		fr := newFront(t, []string{"http://" + l.Addr().String()})
+		c := fr.client(t)
+		for range 3 {
+			if g := c.ask("POST", "/pay", "m", strings.Repeat("x", 8<<20)); g.status != 413 || g.body != "big" {
+				t.Errorf("%s: got %v; want the upstream's 413", name, g)
+			}
+			until(t, "the connection is closed or known for dead", func() bool {
+				_, quiet := fr.up.idle()
+				return len(fr.up.slots) == 0 && quiet == 0
+			})
+		}
 	}
-	until(t, "the connection is closed", func() bool { return f.up.open.Load() == 0 })
+	f("reads on", func(c net.Conn) {
+		c.(*net.TCPConn).CloseWrite()
+		io.Copy(io.Discard, c)
+	})
+	f("resets", func(net.Conn) {})
 }
 
 // TestSpecIsChecked guarantees that a wrong upstream is refused with words that

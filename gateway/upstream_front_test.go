@@ -346,7 +346,7 @@ func (u *upstream) idle() (all, quiet int) {
 		b.mu.Lock()
 		for _, c := range b.pool {
 			all++
-			if c.peek.quiet() {
+			if c.peek.look() == nothing {
 				quiet++
 			}
 		}

@@ -28,9 +28,10 @@ func TestKeptConnectionIsReused(t *testing.T) {
 // TestWordBetweenRequests guarantees that a pooled connection on which the
 // upstream said or did anything unasked is never used again: the next request,
 // a POST too, travels on a fresh one without a 502, is executed once, and gets
-// its own answer. Not one of the unasked bytes reaches a client.
+// its own answer. Not one of the unasked bytes reaches a client. After a mere
+// end the fresh connection is kept; after a word each request has its own.
 func TestWordBetweenRequests(t *testing.T) {
-	f := func(name, method string, unasked func(net.Conn)) {
+	f := func(name, method string, dials int, unasked func(net.Conn)) {
 		t.Helper()
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,8 +64,8 @@ func TestWordBetweenRequests(t *testing.T) {
 					t.Errorf("%s was executed %d times; want once", mark, n)
 				}
 			}
-			if n := o.dialed(); n != 2 {
-				t.Errorf("%d connections; want 2: the spoilt one is not used again, the new one is", n)
+			if n := o.dialed(); n != dials {
+				t.Errorf("%d connections; want %d", n, dials)
 			}
 			if r := f.lastRecord(); r.attempts != 1 {
 				t.Errorf("the last request took %d attempts; want 1", r.attempts)
@@ -72,15 +73,15 @@ func TestWordBetweenRequests(t *testing.T) {
 		})
 	}
 	write := func(text string) func(net.Conn) { return func(c net.Conn) { io.WriteString(c, text) } }
-	f("late second answer", "GET", write(head200+"Content-Length: 6\r\n\r\nHIJACK"))
-	f("late body to HEAD", "HEAD", write("HIJACKED!"))
-	f("one byte", "GET", write("H"))
-	f("408 and FIN on idle", "GET", func(c net.Conn) {
+	f("late second answer", "GET", 3, write(head200+"Content-Length: 6\r\n\r\nHIJACK"))
+	f("late body to HEAD", "HEAD", 3, write("HIJACKED!"))
+	f("one byte", "GET", 3, write("H"))
+	f("408 and FIN on idle", "GET", 3, func(c net.Conn) {
 		io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 		c.Close()
 	})
-	f("FIN on idle", "GET", func(c net.Conn) { c.Close() })
-	f("RST on idle", "GET", reset)
+	f("FIN on idle", "GET", 2, func(c net.Conn) { c.Close() })
+	f("RST on idle", "GET", 2, reset)
 }
 
 // TestSecondAnswerAtOnce guarantees the same where the unasked bytes come
@@ -137,18 +138,18 @@ func TestStalePost(t *testing.T) {
 }
 
 // TestManyClientsAndABadUpstream guarantees, under concurrency and with an
-// upstream that answers twice at random moments, that no client ever gets
+// upstream that now and then answers twice or hangs up, that no client ever gets
 // another's bytes and that nothing is executed twice. A client may get 502.
 func TestManyClientsAndABadUpstream(t *testing.T) {
 	o := newOrigin(t, func(c net.Conn, r *bufio.Reader, q query) {
-		honest(c, r, q)
-		switch len(q.mark()) % 3 {
+		answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nfor %s", len(q.mark())+4, q.mark())
+		switch len(q.mark()) % 4 {
 		case 0:
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nHIJACK")
-			c.Close()
+			answer += "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nHIJACK"
 		case 1:
-			c.Close()
+			defer c.Close()
 		}
+		io.WriteString(c, answer)
 	})
 	f := newFront(t, []string{o.url})
 	var all sync.WaitGroup
@@ -158,19 +159,43 @@ func TestManyClientsAndABadUpstream(t *testing.T) {
 			for i := range 100 {
 				mark := fmt.Sprintf("c%d-%0*d", who, 1+i%7, i)
 				g := c.ask("POST", "/pay", mark, "x")
-				if g.status == 200 && g.body != "for "+mark {
-					t.Errorf("%s got %v", mark, g)
-				}
-				if g.status != 200 && g.status != 502 {
-					t.Errorf("%s got %v; want 200 or 502", mark, g)
+				if g.status != 200 && g.status != 502 || g.status == 200 && g.body != "for "+mark {
+					t.Errorf("%s got %v; want its own answer or 502", mark, g)
 				}
 				if n := o.executed(mark); n > 1 {
 					t.Errorf("%s was executed %d times", mark, n)
 				}
+				f.up.targets[0].aloneTo.Store(0) // trust it again and again
 			}
 		})
 	}
 	all.Wait()
+}
+
+// TestDistrust guarantees that a target which answered twice gets a connection
+// for each request from then on, and says so in each, until it is trusted again.
+func TestDistrust(t *testing.T) {
+	o := newOrigin(t, hostile(says(head200+"Content-Length: 3\r\n\r\nown"+head200+"Content-Length: 6\r\n\r\nHIJACK")))
+	f := newFront(t, []string{o.url})
+	c := f.client(t)
+	c.wantAnswer("GET", "a")
+	c.wantAnswer("GET", "b")
+	if n, word := o.dialed(), o.last().header("Connection"); n != 1 || word != "" {
+		t.Errorf("%d connections, Connection: %q; want 1 and none", n, word)
+	}
+	c.ask("GET", "/", "attack", "")
+	for i := range 3 {
+		c.wantAnswer("POST", fmt.Sprint("m", i))
+		if n, word := o.dialed(), o.last().header("Connection"); n != 2+i || word != "close" {
+			t.Errorf("%d connections, Connection: %q; want %d and close", n, word, 2+i)
+		}
+	}
+	f.up.targets[0].aloneTo.Store(0)
+	c.wantAnswer("GET", "x")
+	c.wantAnswer("GET", "y")
+	if n := o.dialed(); n != 5 {
+		t.Errorf("%d connections; want 5: the target is trusted again", n)
+	}
 }
 
 // TestIdleConnectionsEnd guarantees that an idle connection is closed before a

@@ -164,7 +164,7 @@ func TestTLSWordBetweenRequests(t *testing.T) {
 	cert := a.certify(t, nil)
 	second := "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nHIJACK"
 	long := strings.Repeat("x", 12000) // longer than the read buffer, shorter than a record
-	f := func(name string, script func(c net.Conn)) {
+	f := func(name string, dials int, script func(c net.Conn)) {
 		t.Helper()
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, MaxVersion: version}
@@ -179,21 +179,21 @@ func TestTLSWordBetweenRequests(t *testing.T) {
 			})
 			d.wantAnswer("POST", "d")
 			c.wantAnswer("GET", "c")
-			if n := o.dialed(); n != 2 {
-				t.Errorf("%s: %d connections; want 2", name, n)
+			if n := o.dialed(); n != dials {
+				t.Errorf("%s: %d connections; want %d", name, n, dials)
 			}
 		}
 	}
-	f("in one record", func(c net.Conn) { io.WriteString(c, head200+"Content-Length: 3\r\n\r\nown"+second) })
-	f("behind a long body, in its record", func(c net.Conn) {
+	f("in one record", 3, func(c net.Conn) { io.WriteString(c, head200+"Content-Length: 3\r\n\r\nown"+second) })
+	f("behind a long body, in its record", 3, func(c net.Conn) {
 		fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n", head200, len(long))
 		io.WriteString(c, long+second)
 	})
-	f("in a record of its own", func(c net.Conn) {
+	f("in a record of its own", 3, func(c net.Conn) {
 		io.WriteString(c, head200+"Content-Length: 3\r\n\r\nown")
 		io.WriteString(c, second)
 	})
-	f("close_notify", func(c net.Conn) {
+	f("close_notify", 2, func(c net.Conn) {
 		io.WriteString(c, head200+"Content-Length: 3\r\n\r\nown")
 		c.(*tls.Conn).CloseWrite()
 	})
