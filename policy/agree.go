@@ -6,9 +6,13 @@ import (
 	"tollgate/policy/token"
 )
 
-// maxDifferent is how many different values of one fact can be compared over
-// several sources; more than that count as a disagreement.
-const maxDifferent = 32
+// Values of one fact can be compared over several sources up to these numbers:
+// different ones, and all of them. More count as a disagreement, so that no
+// request makes comparing it dear.
+const (
+	maxDifferent = 32
+	maxCompared  = 1024
+)
 
 // disagree reports whether two sources of one fact say different things. The
 // elements that one source finds in an array may differ from each other; what
@@ -74,6 +78,9 @@ func differ(list []token.Fact, read func(*token.Fact) word) bool {
 		n       int
 		all     uint64
 	)
+	if len(list) > maxCompared {
+		return true
+	}
 	for i := range list {
 		if list[i].Source > 63 {
 			return true

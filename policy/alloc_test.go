@@ -52,6 +52,9 @@ func TestADecisionDoesNotAllocate(t *testing.T) {
 	foreign.Facts.Countries[0].Value, foreign.Facts.Operators[0].Value, foreign.Facts.Methods[0].Value = []byte("fr"), []byte("X"), []byte("y")
 	f("foreign national phone", foreign)
 
+	foreign.Facts.Phones[0].Value = []byte("06 12-34.56 78")
+	f("foreign national phone, spaced", foreign)
+
 	sources := busy(t, "0707070707")
 	for _, pair := range []string{"country1=CI", "operator1=ORANGE", "method1=collect", "phone1=+2250707070707"} {
 		sources.Facts.Add(toldOne(pair))
@@ -67,6 +70,20 @@ func TestADecisionDoesNotAllocate(t *testing.T) {
 	watched := busy(t, "0101010101")
 	watched.Route.Mode = token.Monitor
 	f("monitored", watched)
+}
+
+func TestOwnDoesNotAllocate(t *testing.T) {
+	if racing {
+		t.Skip("the race detector allocates")
+	}
+	r := compiled(t, token.Bounds{Composition: token.Composition{"CI": {"OM": {"collect"}}}}, enabled("CI", "+2250707070707"))
+	if n := testing.AllocsPerRun(200, func() {
+		if r.Own().Country != "CI" {
+			t.Fatal("the country is lost")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
 }
 
 func TestCatalogueLookUpsDoNotAllocate(t *testing.T) {

@@ -22,7 +22,7 @@ type Country struct {
 	Dial      string // country calling code, digits only
 	Currency  string // ISO 4217
 	Lengths   []int  // digits a mobile number has after the calling code; none: the phone library judges
-	Trunk     bool   // people dial a 0 before the national number
+	Trunk     bool   // people dial a 0 before the national number; told, not used: lengths decide
 	Legacy    Legacy // an older, shorter numbering that is still written
 	Operators []Operator
 }

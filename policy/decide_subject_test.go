@@ -132,6 +132,13 @@ func TestRow12ElementsOfOneArrayMayDifferAndSourcesAgreeAsSets(t *testing.T) {
 	}
 	f(token.FactConflict, many...) // too many to compare
 
+	long := []string{"country=CI", "method0=collect"}
+	for range maxCompared {
+		long = append(long, "method1=collect")
+	}
+	f(token.FactConflict, long...)
+	f(token.Allowed, long[:maxCompared+1]...)
+
 	far := payment(compiled(t, token.Bounds{}), "country=CI", "country1=CI")
 	far.Facts.Countries[1].Source = 64
 	expect(t, far, token.FactConflict)

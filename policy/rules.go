@@ -165,11 +165,12 @@ type Own struct {
 	Country, Operator, Method, Phone string
 }
 
-// Own gives the rules' single values.
+// Own gives the rules' single values. It does not allocate, but for a country
+// that the catalogue does not know.
 func (r *Rules) Own() Own {
 	var own Own
 	if len(r.countries) == 1 {
-		own.Country = r.countries[0].code.String()
+		own.Country = r.countries[0].name()
 	}
 	own.Operator = r.onlyOperator()
 	own.Method = r.onlyMethod()
@@ -177,6 +178,14 @@ func (r *Rules) Own() Own {
 		own.Phone = r.numbers[0]
 	}
 	return own
+}
+
+// name is the country's alpha-2 code.
+func (p place) name() string {
+	if p.entry != nil {
+		return p.entry.Alpha2
+	}
+	return p.code.String()
 }
 
 func (r *Rules) onlyOperator() (id string) {

@@ -71,45 +71,45 @@ func (r *Rules) lists(number []byte) bool {
 	return false
 }
 
-// quick reports whether a spelling needs no reading to be known as listed: it
-// is a canonical number, or a kept spelling of a foreign one. False says
-// nothing; the spelling has to be read.
-func (r *Rules) quick(at place, raw []byte, international bool) bool {
-	if r.lists(raw) {
-		return true
-	}
-	if r.foreign == nil || international {
-		return false
-	}
-	_, hit := r.foreign[foreignSpelling{at.code, string(raw)}]
-	return hit
-}
-
 // permits reports whether a phone of a request, as it was written in a place,
 // is an enabled number of the token. It does not allocate unless the phone
 // library has to be asked, which a number that is listed in a usual spelling
 // never needs.
 func (r *Rules) permits(at place, phone *token.Fact) bool {
-	if phone.Unknown {
+	if phone.Unknown || len(r.numbers) == 0 {
 		return false
 	}
-	if r.quick(at, phone.Value, phone.Digits) {
+	if r.lists(phone.Value) {
 		return true
 	}
 	var s spelling
-	if len(r.numbers) == 0 || s.gate(phone.Value) != phoneRead {
+	if s.gate(phone.Value) != phoneRead {
 		return false
 	}
-	if r.catalogue.expand(&s, at); s.plus || phone.Digits {
-		if r.listsDigits(s.digits()) {
-			return true
-		}
-		if !r.abroad && r.catalogue.planned(s.digits()) == nil {
-			return false // reading it keeps its calling code, and none like it is listed
-		}
+	r.catalogue.expand(&s, at)
+	international := s.plus || phone.Digits
+	if r.quick(&s, at, international) {
+		return true
+	}
+	if international && !r.abroad && r.catalogue.planned(s.digits()) == nil {
+		return false // reading it keeps its calling code, and none like it is listed
 	}
 	var out e164
 	return r.catalogue.canonicalOf(&out, &s, at, phone.Digits) == phoneRead && r.lists(out.bytes())
+}
+
+// quick reports whether what the gate let through is known to be listed: it is
+// a canonical number but for the plus, or a kept spelling of a foreign one.
+// False says nothing; the spelling has to be read.
+func (r *Rules) quick(s *spelling, at place, international bool) bool {
+	if international {
+		return r.listsDigits(s.digits())
+	}
+	if r.foreign == nil {
+		return false
+	}
+	_, hit := r.foreign[foreignSpelling{at.code, string(s.digits())}]
+	return hit
 }
 
 // listsDigits is lists for a number without its plus: what the gate left of
