@@ -71,6 +71,9 @@ func (r *reader) checkStore(c *Config) {
 
 func (r *reader) checkCatalogue(c *Config) {
 	if c.Catalog == "" {
+		if len(r.problems) > 0 {
+			return // nobody will see it
+		}
 		shipped, err := ShippedCatalogue()
 		if err != nil {
 			panic("BUG: the shipped catalogue is wrong: " + err.Error())

@@ -14,6 +14,8 @@ func methods() []string {
 	return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 }
 
+const maxRoutes = 10_000
+
 // dialects lists the names that this version serves.
 func dialects() []string { return []string{"oauth", "payment"} }
 
@@ -28,9 +30,12 @@ type routeChecker struct {
 }
 
 func (r *reader) checkRoutes(c *Config) {
-	presets, err := readPresets()
-	if err != nil {
-		panic("BUG: a shipped preset is wrong: " + err.Error())
+	var presets map[string]preset
+	if slices.ContainsFunc(c.Routes, func(rt Route) bool { return rt.Preset != "" }) {
+		var err error
+		if presets, err = readPresets(); err != nil {
+			panic("BUG: a shipped preset is wrong: " + err.Error())
+		}
 	}
 	rc := routeChecker{
 		reader:  r,
@@ -39,6 +44,10 @@ func (r *reader) checkRoutes(c *Config) {
 		names:   slices.Sorted(maps.Keys(c.Upstreams)),
 		own:     map[string]string{"/-/healthz": "the health check", "/-/readyz": "the readiness check"},
 		taken:   make(map[string]int),
+	}
+	if len(c.Routes) > maxRoutes {
+		r.fail("routes", "there are %d; at most %d are served", len(c.Routes), maxRoutes)
+		return
 	}
 	for _, e := range c.Endpoints.On() {
 		rc.own[e.Path] = "endpoints." + e.Name
@@ -54,7 +63,7 @@ func (r *routeChecker) check(i int, rt *Route) {
 	r.checkChoice(key, rt)
 	r.checkDialects(below(key, "dialects"), rt.Dialects)
 	if rt.Permission != "" && !isPermission(rt.Permission) {
-		r.fail(below(key, "permission"), "%s is no permission; write one such as payments:write, in lower case", quote(rt.Permission))
+		r.fail(below(key, "permission"), "%s is no permission; write 1 to 64 visible ASCII characters without spaces, quotes and backslashes, such as payments:write", quote(rt.Permission))
 	}
 	r.oneOf(below(key, "mode"), rt.Mode, "enforce", "monitor")
 	r.checkFacts(key, rt, variables)
@@ -206,13 +215,13 @@ func matchableHost(s string) bool {
 	return addr.Zone() == "" && addr.Is6() == open && open == shut
 }
 
-// isPermission reports whether s is 1 to 64 of a-z 0-9 _ - . : and begins with
-// a letter.
+// isPermission reports whether s is a permission that a token can have: a scope
+// token (RFC 6749 §3.3) of at most 64 bytes.
 func isPermission(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; !('a' <= c && c <= 'z') && !('0' <= c && c <= '9') && strings.IndexByte("_-.:", c) < 0 {
+		if s[i] <= ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\' {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 64 && 'a' <= s[0] && s[0] <= 'z'
+	return s != "" && len(s) <= 64
 }

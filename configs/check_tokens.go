@@ -59,31 +59,30 @@ func (r *reader) readSigningKey(key string, k *SigningKey) {
 		}
 		r.checkStrong(file, k.Secret)
 	case "EdDSA":
-		if _, err := k.Ed25519(); err != nil {
+		if err := checkEd25519(k.Secret.Reveal()); err != nil {
 			r.fail(file, "%s %v; openssl genpkey -algorithm ed25519 makes one", quote(string(k.SecretFile)), err)
 		}
 	}
 }
 
-// Ed25519 is the private key of an EdDSA signing key: the one PKCS#8 PEM block
-// of its file. It never fails for a key that Load handed out.
-func (k *SigningKey) Ed25519() (ed25519.PrivateKey, error) {
-	block, rest := pem.Decode(k.Secret.Reveal())
+// checkEd25519 says what keeps text from being one PKCS#8 PEM block with an
+// Ed25519 private key; nil when nothing does.
+func checkEd25519(text []byte) error {
+	block, rest := pem.Decode(text)
 	switch {
 	case block == nil:
-		return nil, errors.New("holds no PEM block")
+		return errors.New("holds no PEM block")
 	case block.Type != "PRIVATE KEY":
-		return nil, errors.New("holds a PEM block that is not a PKCS#8 PRIVATE KEY")
+		return errors.New("holds a PEM block that is not a PKCS#8 PRIVATE KEY")
 	case len(bytes.TrimSpace(rest)) > 0:
-		return nil, errors.New("holds more than one PEM block")
+		return errors.New("holds more than one PEM block")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, errors.New("holds a PRIVATE KEY that cannot be read")
+		return errors.New("holds a PRIVATE KEY that cannot be read")
 	}
-	private, ok := parsed.(ed25519.PrivateKey)
-	if !ok {
-		return nil, errors.New("holds a private key of another kind than Ed25519")
+	if _, ok := parsed.(ed25519.PrivateKey); !ok {
+		return errors.New("holds a private key of another kind than Ed25519")
 	}
-	return private, nil
+	return nil
 }

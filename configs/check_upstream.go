@@ -4,16 +4,22 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 )
 
-const maxTargets = 64
+const (
+	maxTargets   = 64
+	maxUpstreams = 1000
+)
 
 func (r *reader) checkUpstreams(c *Config) {
+	if len(c.Upstreams) > maxUpstreams {
+		r.fail("upstreams", "there are %d; at most %d are served", len(c.Upstreams), maxUpstreams)
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
 		key, u := below("upstreams", name), c.Upstreams[name]
 		if !isName(name) {
@@ -106,49 +112,75 @@ func (r *reader) checkUpstreamHost(key, host string) {
 	}
 	u, err := url.Parse("http://" + host)
 	if err != nil || u.Host != host || u.User != nil || !urlHost(u) {
-		r.fail(key, "%s is no host; write keep for the client's, target for the target's, or a name such as api.example.com", quote(host))
+		r.fail(key, "%s is no host; write keep for the client's, target for the target's, or a name such as api.example.com", quote(withoutUser(host)))
 	}
-}
-
-// ownHeader reports whether a header is set by tollgate or belongs to one
-// connection: a configured value would break what it says.
-func ownHeader(canonical string) bool {
-	switch canonical {
-	case "Connection", "Content-Length", "Expect", "Forwarded", "Keep-Alive", "Proxy-Connection", "Te",
-		"Trailer", "Transfer-Encoding", "Upgrade", "X-Client-Request-Id", "X-Request-Id":
-		return true
-	}
-	return strings.HasPrefix(canonical, "X-Tollgate-") || strings.HasPrefix(canonical, "X-Forwarded-")
 }
 
 func (r *reader) checkHeaders(key string, headers map[string]Header) {
 	seen := make(map[string]string, len(headers))
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		at, canonical := below(key, name), textproto.CanonicalMIMEHeaderKey(name)
-		other, twice := seen[canonical]
+		at, folded := below(key, name), foldHeader(name)
+		other, twice := seen[folded]
 		switch {
 		case !isToken(name):
-			r.fail(at, "%s is no header name; write one such as X-Api-Key", quote(name))
-		case canonical == "Host":
+			r.fail(at, "%s is no header name; write one of up to %d letters, digits and hyphens, such as X-Api-Key", quote(name), maxHeaderName)
+		case folded == "host":
 			r.fail(at, "the Host has a key of its own; write host: beside headers")
-		case ownHeader(canonical):
-			r.fail(at, "%s is set by tollgate itself; take it out", canonical)
+		case ownHeader(folded):
+			r.fail(at, "%s is set by tollgate itself, or never sent upstream; take it out", name)
 		case twice:
-			r.fail(at, "it is the same header as %s; keep one", other)
+			r.fail(at, "upstreams can take it for the same header as %s; keep one", other)
 		}
-		seen[canonical] = name
+		if isToken(name) {
+			seen[folded] = name
+		}
 	}
 }
 
-// isToken reports whether s is an RFC 9110 token: what a header name or a method
-// may be.
+// maxHeaderName is how much of a name the data plane compares, in bytes.
+const maxHeaderName = 40
+
+// foldHeader writes a header's name as the most careless upstream might read
+// it: in lower case, with a hyphen for what is no letter or digit.
+func foldHeader(name string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			return c | 0x20
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+			return c
+		}
+		return '-'
+	}, name)
+}
+
+// ownHeader reports whether a folded header is set by tollgate, belongs to one
+// connection, or claims what no upstream should be told: a configured value
+// would break what it says.
+func ownHeader(folded string) bool {
+	switch folded {
+	case "connection", "content-length", "transfer-encoding", "keep-alive", "te", "trailer", "upgrade", "expect", "http2-settings",
+		"x-request-id", "x-client-request-id", "forwarded", "x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip",
+		"cf-connecting-ip", "x-http-method", "x-http-method-override", "x-method-override", "x-rewrite-url",
+		"x-client-cert", "client-cert", "client-cert-chain":
+		return true
+	}
+	for _, prefix := range [...]string{"x-tollgate-", "x-forwarded-", "proxy-", "x-original-"} {
+		if strings.HasPrefix(folded, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// isToken reports whether s is an RFC 9110 token that can name a header.
 func isToken(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; !wordByte(c) && !strings.ContainsRune("!#$%&'*+.^`|~", rune(c)) {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 128
+	return s != "" && len(s) <= maxHeaderName
 }
 
 func (r *reader) checkHealth(key string, h *Health) {

@@ -33,22 +33,3 @@ func (c *Config) Issuer() string {
 	}
 	return "tollgate"
 }
-
-// Pin gives c the values of running for the keys that a reload cannot change:
-// listen, admin.listen, store and master_key_file. It names those that
-// differed, for the log.
-func (c *Config) Pin(running *Config) []string {
-	var changed []string
-	pin := func(key string, differs bool) {
-		if differs {
-			changed = append(changed, key)
-		}
-	}
-	pin("listen", c.Listen != running.Listen)
-	pin("admin.listen", c.Admin.Listen != running.Admin.Listen)
-	pin("store", c.Store != running.Store)
-	pin("master_key_file", c.MasterKeyFile != running.MasterKeyFile)
-	c.Listen, c.Admin.Listen = running.Listen, running.Admin.Listen
-	c.Store, c.MasterKeyFile = running.Store, running.MasterKeyFile
-	return changed
-}

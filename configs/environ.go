@@ -43,6 +43,7 @@ func (r *reader) override(c *Config) {
 		}
 		delete(r.broken, key) // the file's own value no longer counts, but its problem stays
 		r.origins[key] = origin{variable: name}
+		r.set = append(r.set, key)
 		if v.Kind() != reflect.Slice {
 			r.setText(key, text, v)
 			return

@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -114,6 +115,11 @@ func (r *reader) syntax(data []byte, err error) {
 	}
 	if tabbed(data, at.line) {
 		r.failAt(at, "", "a tab stands in the indentation; indent with spaces")
+		return
+	}
+	if strings.Contains(message, "anchor") {
+		// The message names it, and it may be a secret that begins with *.
+		r.failAt(at, "", aliasMessage)
 		return
 	}
 	r.failAt(at, "", "this is no YAML (%s); look at the indentation, quotes and brackets here and just before", message)

@@ -1,9 +1,13 @@
 package configs
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -265,18 +269,58 @@ tokens:
 	if len(keys) != 2 || keys[0].ID != "new" || keys[1].ID != "old_1" || string(keys[1].Secret.Reveal()) != goodKey {
 		t.Fatalf("the keys are %v", keys)
 	}
-	got, err := keys[0].Ed25519()
-	if err != nil || !got.Equal(private) {
-		t.Errorf("the Ed25519 key was not read: %v", err)
+	if got := string(keys[0].Secret.Reveal()); got != strings.TrimSuffix(text, "\n") {
+		t.Errorf("the PEM text is %q", got)
+	}
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := x509.MarshalPKCS8PrivateKey(curve)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for name, bad := range map[string]string{
 		"twice":       text + text,
 		"other block": strings.ReplaceAll(text, "PRIVATE KEY", "EC PRIVATE KEY"),
 		"garbage":     string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")})),
 		"no block":    goodKey,
+		"P-256":       string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: other})),
 	} {
-		if _, err := (&SigningKey{Secret: NewSecret([]byte(bad))}).Ed25519(); err == nil {
+		if err := checkEd25519([]byte(bad)); err == nil {
 			t.Errorf("%s: it is taken for a key", name)
+		}
+	}
+}
+
+// A file with the line ends of another system is read as the same.
+func TestCarriageReturnsAreLineEnds(t *testing.T) {
+	c, _ := load(t, "listen: 127.0.0.1:1\r\n# comment\r\nlog:\r\n  level: debug\r\n", nil)
+	if c.Listen != "127.0.0.1:1" || c.Log.Level != "debug" {
+		t.Errorf("it is read as %q and %q", c.Listen, c.Log.Level)
+	}
+}
+
+// A file made of mistakes alone is reported up to a number that can be read,
+// and in a time that can be waited for.
+func TestReportsAreBounded(t *testing.T) {
+	for name, text := range map[string]string{
+		"routes": "routes:\n" + strings.Repeat("- {facts: {}, nonsense: 1}\n", 9_999),
+		"keys":   strings.Repeat("- {a: 1, b: 2}\n", 50_000),
+		"unknown": func() string {
+			var b strings.Builder
+			for i := range 30_000 {
+				fmt.Fprintf(&b, "key_%d: 1\n", i)
+			}
+			return b.String()
+		}(),
+		"too many routes": "routes:\n" + strings.Repeat("- {}\n", 50_000),
+	} {
+		path := filepath.Join(t.TempDir(), "tollgate.yaml")
+		write(t, path, text)
+		_, problems := Load(path, nil)
+		if len(problems) == 0 || len(problems) > maxProblems+1 {
+			t.Errorf("%s: %d problems", name, len(problems))
 		}
 	}
 }

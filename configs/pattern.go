@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -11,10 +12,15 @@ type pattern struct {
 	variables []string // names, in order
 }
 
-const maxPath = 2048
+// What a path may have at the most, in bytes, segments and variables.
+const (
+	maxPath      = 2048
+	maxSegments  = 64
+	maxVariables = 16
+)
 
 // parsePattern reads a path with {name} for one segment and, at the end,
-// {name...} for the rest. The problem says what is wrong and what would do; it
+// {name...} for the rest, in decoded form. The problem says what is wrong and what would do; it
 // is "" when nothing is. What two servers could read as different paths cannot
 // be routed, so it cannot be written here.
 func parsePattern(path string) (p pattern, problem string) {
@@ -23,13 +29,16 @@ func parsePattern(path string) (p pattern, problem string) {
 	}
 	for i := range len(path) {
 		switch c := path[i]; {
-		case c <= ' ' || c > '~':
-			return p, quote(path) + " holds a space or a character outside ASCII; such a path is never routed, leave it out"
-		case strings.IndexByte(`%\;?#"<>^`+"`|", c) >= 0:
+		case c <= ' ' || c == 0x7F:
+			return p, quote(path) + " holds a space or control character; leave it out"
+		case strings.IndexByte(`%\;?#`, c) >= 0:
 			return p, quote(path) + " holds " + string(c) + ", which servers read in different ways; leave it out, queries and escapes are no part of a pattern"
 		}
 	}
 	segments := strings.Split(path[1:], "/")
+	if len(segments) > maxSegments {
+		return p, fmt.Sprintf("it has %d segments; at most %d are routed", len(segments), maxSegments)
+	}
 	for i, segment := range segments {
 		last := i == len(segments)-1
 		if problem := p.add(segment, last); problem != "" {
@@ -62,7 +71,9 @@ func (p *pattern) add(segment string, last bool) (problem string) {
 	case slices.Contains(p.variables, name):
 		return "has two variables called " + name + "; give each a name of its own"
 	}
-	p.variables = append(p.variables, name)
+	if p.variables = append(p.variables, name); len(p.variables) > maxVariables {
+		return fmt.Sprintf("has more than %d variables; a longer path needs {name...}", maxVariables)
+	}
 	p.shape += "{}"
 	if rest {
 		p.shape += "..."

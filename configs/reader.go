@@ -2,9 +2,7 @@ package configs
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -19,9 +17,14 @@ type reader struct {
 	root     reflect.Type      // of the whole, to say where a misplaced key belongs
 	environ  map[string]string // for overrides and {env: NAME}
 	origins  map[string]origin // by key
+	set      []string          // keys that a variable set
 	broken   map[string]bool   // keys that have a problem already
+	above    map[string]bool   // keys above those
 	problems []Problem
 }
+
+// maxProblems bounds a report, and the time that making it can take.
+const maxProblems = 1000
 
 // origin is where a value was written.
 type origin struct {
@@ -38,6 +41,7 @@ func newReader(root reflect.Type, file, dir string) *reader {
 		root:    root,
 		origins: make(map[string]origin),
 		broken:  make(map[string]bool),
+		above:   make(map[string]bool),
 	}
 }
 
@@ -53,12 +57,25 @@ func (r *reader) fail(key, format string, args ...any) {
 
 func (r *reader) failAt(at origin, key, format string, args ...any) {
 	r.broken[key] = true
+	for up := parent(key); up != "" && !r.above[up]; up = parent(up) {
+		r.above[up] = true
+	}
+	if r.full() {
+		return
+	}
 	p := Problem{File: r.file, Line: at.line, Column: at.column, Key: shown(key), Message: fmt.Sprintf(format, args...)}
 	if at.variable != "" {
 		p.File, p.Line, p.Column = at.variable, 0, 0
 	}
 	r.problems = append(r.problems, p)
+	if r.full() {
+		p.Key, p.Message = "yaml", fmt.Sprintf("there are %d problems before this place, and what follows was not looked at; put these right first", maxProblems)
+		r.problems = append(r.problems, p)
+	}
 }
+
+// full reports whether there are as many problems as anybody can read.
+func (r *reader) full() bool { return len(r.problems) >= maxProblems }
 
 // isBroken reports whether key or a key above it has a problem.
 func (r *reader) isBroken(key string) bool {
@@ -73,23 +90,16 @@ func (r *reader) isBroken(key string) bool {
 }
 
 // isBrokenBelow reports whether a key under key has a problem.
-func (r *reader) isBrokenBelow(key string) bool {
-	for broken := range r.broken {
-		if rest, ok := strings.CutPrefix(broken, key); ok && rest != "" && (rest[0] == '.' || rest[0] == '[') {
-			return true
-		}
-	}
-	return false
-}
+func (r *reader) isBrokenBelow(key string) bool { return r.above[key] }
 
 // origin is where key was written. When it was not, it is the first variable
 // that sets something below it, or else where the nearest key above it was
 // written; the file's first character when nothing of that was.
 func (r *reader) origin(key string) origin {
 	if !r.given(key) && key != "" {
-		for _, name := range slices.Sorted(maps.Keys(r.origins)) {
-			if at := r.origins[name]; at.variable != "" && strings.HasPrefix(name, key+".") {
-				return at
+		for _, name := range r.set {
+			if strings.HasPrefix(name, key+".") {
+				return r.origins[name]
 			}
 		}
 	}
@@ -196,16 +206,19 @@ func (r *reader) read(key string, n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// plain refuses what makes a value other than it looks: anchors, aliases,
-// merge keys and tags; and a key without a value, which is mostly a slip.
+const aliasMessage = "it begins with *, which makes it an alias, and those are not read here; write the value out, in quotes if the * belongs to it"
+
+// plain refuses what makes a value other than it looks: anchors, aliases and
+// tags; and a key without a value, which is mostly a slip. None of their names
+// is quoted: a secret that begins with *, & or ! is read as one.
 func (r *reader) plain(key string, n *yaml.Node) bool {
 	switch {
 	case n.Kind == yaml.AliasNode:
-		r.fail(key, "*%s is an alias, which is not read here; write the value out", n.Value)
+		r.fail(key, aliasMessage)
 	case n.Anchor != "":
-		r.fail(key, "&%s is an anchor, which is not read here; take it out", n.Anchor)
+		r.fail(key, "it begins with &, which makes an anchor, and those are not read here; take that out, or use quotes if the & belongs to the value")
 	case n.Style&yaml.TaggedStyle != 0:
-		r.fail(key, "the tag %s is not read here; take it out, and put text in quotes", quote(n.Tag))
+		r.fail(key, "it begins with !, which makes a tag, and those are not read here; take that out, or use quotes if the ! belongs to the value")
 	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
 		r.fail(key, "it has no value; write one, or take the key out")
 	default:

@@ -49,6 +49,9 @@ func (r *reader) readStruct(key string, n *yaml.Node, v reflect.Value) {
 // unknown reports a key that means nothing, with the key that was likely
 // meant, and counts that one as written: it is not missing as well.
 func (r *reader) unknown(key string, name *yaml.Node, known []field) {
+	if r.full() {
+		return
+	}
 	names := make([]string, len(known))
 	for i := range known {
 		names[i] = known[i].name

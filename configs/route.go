@@ -11,7 +11,7 @@ type Upstream struct {
 	Targets        []string          `yaml:"targets"`         // http(s)://host[:port], no path; at least one
 	ConnectTimeout time.Duration     `yaml:"connect_timeout"` // 1ms to 1m
 	Timeout        time.Duration     `yaml:"timeout"`         // 1ms to 1h: the whole exchange
-	MaxConns       int               `yaml:"max_conns"`       // for each target: 1 to 1 million
+	MaxConns       int               `yaml:"max_conns"`       // at once: 1 to 1 million
 	MaxResponse    Size              `yaml:"max_response"`    // of an answer that is not streamed: 1B to 1GiB
 	Host           string            `yaml:"host"`            // keep, target, or the Host to send
 	Headers        map[string]Header `yaml:"headers"`         // set on the way out

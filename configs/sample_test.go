@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,7 +17,7 @@ import (
 // all.
 var same = cmp.Options{
 	cmpopts.IgnoreFields(Config{}, "Catalogue"),
-	cmpopts.EquateComparable(),
+	cmpopts.EquateComparable(netip.Prefix{}),
 }
 
 // The annotated file says what holds when it is left out, and nothing else.

@@ -30,7 +30,7 @@ func famous() []string {
 // placeholders lists words that say "put yours here".
 func placeholders() []string {
 	return []string{
-		"changeme", "changethis", "replaceme", "replacethis", "yoursecret", "yourkey", "example",
+		"changeme", "changethis", "replaceme", "replacethis", "yoursecret", "yourkey", "256bit", "example",
 		"placeholder", "insecure", "supersecret", "mysecret", "topsecret", "password",
 	}
 }

@@ -1,0 +1,160 @@
+package configs
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// A size is a whole number with a binary unit, or of bytes; nothing else is
+// guessed at.
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]Size{
+		"0": 0, "1": 1, "1B": 1, "1KiB": 1 << 10, "1024": 1 << 10, "16KiB": 16 << 10, "256MiB": 256 << 20, "2GiB": 2 << 30,
+		"1TiB": 1 << 40, "8388607TiB": 8388607 << 40, "9223372036854775807": 1<<63 - 1, "007MiB": 7 << 20,
+	} {
+		if got, err := parseSize(text); err != nil || got != want {
+			t.Errorf("%s is %d, %v; want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"", " ", "MiB", "-1", "+1", "1.5MiB", "1 MiB", "1MB", "1mb", "1M", "1k", "1kib", "1KIB", "0x10", "1_000", "1e6",
+		"8388608TiB", "9223372036854775808", "1MiB ", "１MiB", "1MiBMiB",
+	} {
+		if got, err := parseSize(text); err == nil {
+			t.Errorf("%q is taken for %d", text, got)
+		}
+	}
+}
+
+// A size written out is read back as itself.
+func TestSizesRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := Size(rapid.Int64Range(0, 1<<62).Draw(t, "bytes") >> rapid.IntRange(0, 62).Draw(t, "shift"))
+		if got, err := parseSize(want.String()); err != nil || got != want {
+			t.Fatalf("%d is written %s and read as %d, %v", want, want, got, err)
+		}
+	})
+}
+
+// A duration is whole numbers with units, days first; a number without a unit is
+// no duration, but for nothing at all.
+func TestDurations(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"0": 0, "0s": 0, "0d": 0, "250ms": 250 * time.Millisecond, "30s": 30 * time.Second, "15m": 15 * time.Minute,
+		"720h": 720 * time.Hour, "30d": 720 * time.Hour, "1d12h30m": 36*time.Hour + 30*time.Minute, "1h30m": 90 * time.Minute,
+		"1us": time.Microsecond, "65535d": 65535 * day,
+	} {
+		if got, err := parseDuration(text); err != nil || got != want {
+			t.Errorf("%s is %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"", " ", "30", "1", "-1s", "+1s", "1.5h", "1 s", "1s ", "d", "h", "1h2d", "1d1d", "1w", "1y", "1D", "1S", "1d12",
+		"65536d", "65535d9999999h", "99999999999d", "9999999999999h", "-1d", "0x1s", "1e3s",
+	} {
+		if got, err := parseDuration(text); err == nil {
+			t.Errorf("%q is taken for %s", text, got)
+		}
+	}
+}
+
+// A duration written out is read back as itself.
+func TestDurationsRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		unit := rapid.SampledFrom([]time.Duration{time.Millisecond, time.Second, time.Minute, time.Hour, day}).Draw(t, "unit")
+		want := unit * time.Duration(rapid.Int64Range(0, 10_000).Draw(t, "count"))
+		if want%time.Second != 0 && want > time.Second {
+			want = want.Truncate(time.Second) // fractions are not written in a file
+		}
+		if got, err := parseDuration(durationText(want)); err != nil || got != want {
+			t.Fatalf("%s is written %s and read as %s, %v", want, durationText(want), got, err)
+		}
+	})
+	for d, want := range map[time.Duration]string{0: "0s", time.Minute: "1m", time.Hour: "1h", 90 * time.Minute: "1h30m", 30 * day: "30d", time.Hour + time.Second: "1h0m1s", 10 * time.Minute: "10m", 100 * time.Millisecond: "100ms"} {
+		if got := durationText(d); got != want {
+			t.Errorf("%s is written %s, want %s", d, got, want)
+		}
+	}
+}
+
+// Keys that are short, well known, placeholders, runs or repetitions are
+// refused; what a random source prints is not.
+func TestStrongKeys(t *testing.T) {
+	weak := []string{
+		"edd1c9f034335f136f87ad84b625c8f1",                                                       // APISIX
+		"352d20ee67be67f6340b4c0605b044b7",                                                       // Tyk
+		"a-string-secret-at-least-256-bits-long",                                                 // jwt.io
+		"A-STRING-SECRET-AT-LEAST-256-BITS-LONG",                                                 // the same, shouted
+		"super-secret-jwt-token-with-at-least-32-characters-long",                                // Supabase
+		"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow", // RFC 7515 A.1
+		"00000000000000000000000000000000", "0123456789abcdef0123456789abcdef", "12345678901234567890123456789012",
+		"abcdefghijklmnopqrstuvwxyz012345", "qwertyuiopasdfghjklzxcvbnm123456", "please-change-me-before-you-start-this",
+		"CHANGE_ME_CHANGE_ME_CHANGE_ME_CHANGE_ME", "your-256-bit-secret-your-256-bit-secret", "abababababababababababababababababab",
+		"this-is-an-example-key-of-some-length", "correct-password-battery-staple-32b", "\x00\x01\x02\x03\x00\x03\x02\x01\x00\x01\x02\x03\x00\x03\x02\x01\x00\x01\x02\x03\x00\x03\x02\x01\x00\x01\x02\x03\x00\x03\x02\x02",
+	}
+	for _, key := range weak {
+		if !wellKnown([]byte(key)) {
+			t.Errorf("%q passes", key)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		const digits = "0123456789abcdef"
+		raw := rapid.SliceOfN(rapid.Byte(), 32, 64).Draw(t, "raw")
+		hex := make([]byte, 64)
+		for i := range hex {
+			hex[i] = digits[rapid.IntRange(0, 15).Draw(t, "digit")]
+		}
+		for _, key := range [][]byte{raw, hex} {
+			if wellKnown(key) && variety(key) >= 12 && !repeats(key) {
+				t.Fatalf("%q is refused", key)
+			}
+		}
+	})
+}
+
+// A slip of the fingers finds the word that was meant, a different word finds
+// none.
+func TestNearest(t *testing.T) {
+	words := []string{"listen", "limits", "log", "upstreams", "max_body", "max_header", "secret_file"}
+	for slip, want := range map[string]string{
+		"lisen": "listen", "lsiten": "listen", "Listen": "listen", "listens": "listen", "limit": "limits", "lgo": "log", "logs": "log",
+		"max-body": "max_body", "maxbody": "max_body", "MAX_BODY": "max_body", "upstream": "upstreams", "secret": "secret_file",
+		"colour": "", "": "", "x": "", "a_rather_long_word_that_is_no_key_at_all_and_longer_than_any_of_them": "",
+	} {
+		if got := nearest(slip, words); got != want {
+			t.Errorf("%q means %q, want %q", slip, got, want)
+		}
+	}
+}
+
+// edits counts as many steps as there are, in both directions.
+func TestEdits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringMatching(`[a-c]{0,8}`)
+		a, b, c := word.Draw(t, "a"), word.Draw(t, "b"), word.Draw(t, "c")
+		ab, ba := edits(a, b), edits(b, a)
+		if ab != ba || (ab == 0) != (a == b) || ab > max(len(a), len(b)) || ab < max(len(a), len(b))-min(len(a), len(b)) {
+			t.Fatalf("%q to %q is %d, back %d", a, b, ab, ba)
+		}
+		if a != "" && edits(a, a[1:]) != 1 || edits(a, a+c) > len(c) {
+			t.Fatalf("%q: one letter less is %d", a, edits(a, a[1:]))
+		}
+	})
+}
+
+// What a file calls a host is a name or an address, and never a number that
+// some resolver would take for one.
+func TestHostNames(t *testing.T) {
+	for _, host := range []string{"localhost", "api.example.com", "a-b.c_d", "x1", "1a.example", "API.Example.COM"} {
+		if !hostName(host) {
+			t.Errorf("%s is no name", host)
+		}
+	}
+	for _, host := range []string{"", ".", "a.", ".a", "a..b", "-a", "a-", "a b", "a/b", "127.1", "2130706433", "0x7f.1", "a.0", "é", "a:1", "a@b", "[::1]"} {
+		if hostName(host) {
+			t.Errorf("%q is taken for a name", host)
+		}
+	}
+}
