@@ -148,7 +148,9 @@ func TestRefusalReachesClientThatSendsFirst(t *testing.T) {
 	body := strings.Repeat("x", 600<<10)
 	for range 20 {
 		c := r.dial(t)
-		go io.WriteString(c.conn, request("POST", "/v1/payments/1", body, bearer(madeUpKey())))
+		if _, err := io.WriteString(c.conn, request("POST", "/v1/payments/1", body, bearer(madeUpKey()))); err != nil {
+			t.Fatalf("the connection was reset while the client was sending: %v", err)
+		}
 		if a := c.answer("POST"); a.status != 401 {
 			t.Fatalf("got %+v", a)
 		}

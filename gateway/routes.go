@@ -140,10 +140,11 @@ func (k kinds) narrower(other kinds) bool {
 
 // walk is one descent through the tree.
 type walk struct {
-	room  *lookup // where values go; nil for a descent that keeps none
-	fold  bool    // literals match whatever their case
-	kinds kinds
-	depth int
+	room   *lookup // where values go; nil for a descent that keeps none
+	fold   bool    // literals match whatever their case
+	filled bool    // {rest...} takes in something, not an empty rest
+	kinds  kinds
+	depth  int
 }
 
 // descend matches what is left of the path, without its leading slash, against
@@ -166,7 +167,7 @@ func (w *walk) descend(n *node, path []byte) *leaf {
 		}
 		w.drop(count)
 	}
-	if n.rest != nil {
+	if n.rest != nil && (len(path) > 0 || !w.filled) {
 		w.keep(path)
 		w.kinds.set(w.depth, kindRest)
 		return n.rest
@@ -249,8 +250,8 @@ func (room *lookup) shadowed(root *node, path []byte, taken kinds) bool {
 	// a wider {rest...} must not take it in, while /v1/{name}, which takes one
 	// segment and no more, was written for it.
 	room.folded = append(room.folded, '/')
-	w := walk{fold: true}
-	return w.descend(root, room.folded[1:]) != nil && w.kinds.narrower(taken) && (taken.rest() || !w.kinds.rest())
+	w := walk{fold: true, filled: !taken.rest()}
+	return w.descend(root, room.folded[1:]) != nil && w.kinds.narrower(taken)
 }
 
 func narrowerMatch(root *node, path []byte, taken kinds) bool {
