@@ -291,6 +291,9 @@ func TestRow14EveryPhoneMustBeAnEnabledNumber(t *testing.T) {
 	f(token.Allowed, "country=ML", listed)
 	f(token.PhoneNotAllowed, "country=CI", "country=ML", "phone=0707070707") // which of the two is it?
 	f(token.Allowed, "country=CI", "country=ML", listed)
+	unknown := payment(checkout(t), "country=CI", "operator=OM", "method=collect", listed)
+	unknown.Facts.Phones[0].Unknown = true
+	expect(t, unknown, token.PhoneNotAllowed)
 	for _, raw := range hostileSpellings {
 		f(token.PhoneNotAllowed, "country=CI", "phone="+raw)
 	}
@@ -315,6 +318,14 @@ func TestRow14ANationalNumberWithoutACountryCannotBeCompared(t *testing.T) {
 	}
 	expect(t, payment(r, append(countries, "country=CI", "phone=0707070707")...), token.PhoneNotAllowed)
 	expect(t, payment(r, append(countries, listed)...), token.Allowed)
+
+	var full places
+	for _, code := range []string{"CI", "ML", "BJ", "KE", "NG", "SN", "CM", "GA", "CI", "ML"} {
+		countries = append(countries, "country="+code)
+	}
+	if full.gather(r.catalogue, told(countries[maxPlaces+1:]...).Countries); len(full.list()) != maxPlaces {
+		t.Errorf("naming %d countries twice makes %d places", maxPlaces, len(full.list()))
+	}
 }
 
 func TestRow14DisablingOrRemovingNeverWidensAccess(t *testing.T) {
