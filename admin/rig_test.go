@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ type rig struct {
 	store *store.Store
 	logs  *observer.ObservedLogs
 	now   atomic.Int64 // microseconds
+	shut  sync.Once
 
 	explained []admin.Inquiry
 	explain   admin.Explanation
@@ -42,6 +44,15 @@ type rig struct {
 }
 
 func (r *rig) clock() time.Time { return time.UnixMicro(r.now.Load()).UTC() }
+
+// closeStore takes the database away, once.
+func (r *rig) closeStore() {
+	r.shut.Do(func() {
+		if err := r.store.Close(); err != nil {
+			r.t.Error(err)
+		}
+	})
+}
 
 func (r *rig) pass(d time.Duration) { r.now.Add(d.Microseconds()) }
 
@@ -60,7 +71,7 @@ func newRig(t *testing.T, change ...func(*admin.Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.store.Close() })
+	t.Cleanup(r.closeStore)
 	core, logs := observer.New(zap.DebugLevel)
 	r.logs = logs
 	o := admin.Options{
