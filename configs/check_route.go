@@ -180,7 +180,7 @@ func (r *reader) unknownName(key, what, name string, names []string) {
 	case meant != "":
 		r.fail(key, "there is no %s %s; did you mean %s?", what, quote(name), meant)
 	case len(names) == 0:
-		r.fail(key, "there is no %s %s; define it", what, quote(name))
+		r.fail(key, "there is no %s %s; define it under %ss", what, quote(name), what)
 	default:
 		r.fail(key, "there is no %s %s; there is %s", what, quote(name), orList(names))
 	}

@@ -293,6 +293,65 @@ tokens:
 	}
 }
 
+// The configuration that the specification prints (interfaces.md) loads as it
+// stands, but for the signing key that it leaves open.
+func TestTheSpecificationsOwnExampleLoads(t *testing.T) {
+	c, _ := load(t, `
+listen: 127.0.0.1:8080            # data plane
+public_url: ""
+trusted_proxies: []
+forwarded_header: x-forwarded-for
+admin:
+  listen: 127.0.0.1:9090
+  tls: {}
+  bootstrap_key: ""
+store: sqlite:tollgate.db
+redis: ""
+cache: {max_bytes: 256MiB, max_staleness: 15m, warm: 100000}
+master_key_file: ""
+tokens:
+  issuer: ""
+  access_ttl: 10m
+  opaque_ttl: 1h
+  signing_keys: [{id: k1, alg: HS256, secret_file: key}]
+phones: {unique_within: installation}
+limits: {max_body: 1MiB, max_header: 16KiB, read_header_timeout: 5s, idle_timeout: 60s, max_conns: 0, max_conns_per_ip: 0}
+auth_throttle: {failures: 20, window: 1m}
+upstreams:
+  payments:
+    targets: [http://127.0.0.1:9000]
+    connect_timeout: 2s
+    timeout: 30s
+    max_conns: 1024
+    host: ""
+    headers: {}
+    sign_key_file: ""
+    health: {path: /health, interval: 5s}
+routes:
+  - match: {host: "", path: "/v1/payments/{id}", methods: [GET, POST]}
+    upstream: payments
+    dialects: [oauth, payment]
+    environment: live
+    permission: ""
+    mode: enforce
+    preset: ""
+    facts:
+      country:  [json:/country]
+      operator: [json:/operator]
+      method:   [const:collect]
+      phone:    [json:/customer/phone]
+rate: {per_token: "", per_ip: ""}
+log: {level: info, access: true, format: json}
+tracing: {otlp: ""}
+endpoints: {}
+catalog: ""
+webhooks: {}
+`, nil, "key", goodKey)
+	if len(c.Routes) != 1 || c.Routes[0].Reads == nil || c.Upstreams["payments"].Health == nil {
+		t.Errorf("something of it is missing: %+v", c.Routes)
+	}
+}
+
 // A file with the line ends of another system is read as the same.
 func TestCarriageReturnsAreLineEnds(t *testing.T) {
 	c, _ := load(t, "listen: 127.0.0.1:1\r\n# comment\r\nlog:\r\n  level: debug\r\n", nil)

@@ -100,11 +100,6 @@ type Facts struct {
 	Phone    []string `yaml:"phone"`
 }
 
-// given reports whether any source is named.
-func (f *Facts) given() bool {
-	return len(f.Country)+len(f.Operator)+len(f.Method)+len(f.Phone) > 0
-}
-
 // For is the name of the upstream that serves tokens of the environment, live
 // or test; "" when the route serves none.
 func (u UpstreamChoice) For(environment string) string {

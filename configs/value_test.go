@@ -1,6 +1,10 @@
 package configs
 
 import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,6 +159,44 @@ func TestHostNames(t *testing.T) {
 	for _, host := range []string{"", ".", "a.", ".a", "a..b", "-a", "a-", "a b", "a/b", "127.1", "2130706433", "0x7f.1", "a.0", "é", "a:1", "a@b", "[::1]"} {
 		if hostName(host) {
 			t.Errorf("%q is taken for a name", host)
+		}
+	}
+}
+
+// A value that a message quotes is one line of bounded length, cut between
+// characters.
+func TestQuote(t *testing.T) {
+	for value, want := range map[string]string{
+		"a": `"a"`, "a\nb\x1b[31m": `"a\nb\x1b[31m"`, strings.Repeat("a", 81): `"` + strings.Repeat("a", 80) + `"…`,
+		strings.Repeat("a", 79) + "é": `"` + strings.Repeat("a", 79) + `"…`, "\xff": `"\xff"`,
+	} {
+		if got := quote(value); got != want {
+			t.Errorf("%q is shown as %s, want %s", value, got, want)
+		}
+	}
+}
+
+// Lists that the data plane bounds are bounded here, with the bound in the
+// message.
+func TestListsAreBounded(t *testing.T) {
+	many := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	for name, test := range map[string]struct{ text, key, want string }{
+		"upstreams": {"upstreams:\n" + many(maxUpstreams+1, "  u%d: {targets: [http://127.0.0.1:9000]}\n"), "upstreams", "at most 1000"},
+		"targets":   {"upstreams:\n  a:\n    targets:\n" + many(maxTargets+1, "      - http://127.0.0.1:9%d\n"), "upstreams.a.targets", "1 to 64"},
+		"keys":      {"tokens:\n  signing_keys:\n" + many(maxSigningKeys+1, "    - {id: k%d, alg: HS256, secret_file: /dev/null}\n"), "tokens.signing_keys", "16 are enough"},
+		"header":    {"upstreams: {a: {targets: [http://127.0.0.1:9000], headers: {A: " + strings.Repeat("a", 8<<10+1) + "}}}", "upstreams.a.headers.A", "longer than 8KiB"},
+	} {
+		path := filepath.Join(t.TempDir(), "tollgate.yaml")
+		write(t, path, test.text)
+		_, problems := Load(path, nil)
+		if !slices.ContainsFunc(problems, func(p Problem) bool { return p.Key == test.key && strings.Contains(p.Message, test.want) }) {
+			t.Errorf("%s: %v", name, problems)
 		}
 	}
 }
