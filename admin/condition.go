@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,11 +17,11 @@ type Condition struct {
 	IfMatch string `header:"If-Match" doc:"The ETag the record was read with; another version answers 412"`
 }
 
-// match is a parsed If-Match: the versions it names; nil for no header.
+// match is a parsed If-Match.
 type match struct {
-	given    bool
-	star     bool
-	versions []int64
+	given bool     // the header is there
+	star  bool     // it asks for any version
+	tags  []string // else for one of these entity tags
 }
 
 // any reports whether the change is wanted whatever the version is.
@@ -28,19 +29,11 @@ func (m match) any() bool { return !m.given || m.star }
 
 // holds reports whether the change is wanted on this version.
 func (m match) holds(version int64) bool {
-	if m.any() {
-		return true
-	}
-	for _, v := range m.versions {
-		if v == version {
-			return true
-		}
-	}
-	return false
+	return m.any() || slices.Contains(m.tags, etag(version))
 }
 
 // parse reads the header: *, or entity tags in quotes with commas between. A
-// weak tag never matches (RFC 9110 §13.1.1), nor does one that is no version.
+// weak tag never matches (RFC 9110 §13.1.1).
 func (c Condition) parse() (match, error) {
 	text := strings.TrimSpace(c.IfMatch)
 	if text == "" {
@@ -52,14 +45,12 @@ func (c Condition) parse() (match, error) {
 	m := match{given: true}
 	for _, tag := range strings.Split(text, ",") {
 		tag = strings.TrimSpace(tag)
-		strong, weak := strings.CutPrefix(tag, "W/")
-		if len(strong) < 2 || strong[0] != '"' || strong[len(strong)-1] != '"' {
+		strong := strings.TrimPrefix(tag, "W/")
+		if len(strong) < 2 || strings.Count(strong, `"`) != 2 || strong[0] != '"' || strong[len(strong)-1] != '"' {
 			return match{}, refuse(http.StatusBadRequest, codeMalformed,
 				`If-Match is an ETag in quotes, such as "3", or *.`)
 		}
-		if v, err := strconv.ParseInt(strong[1:len(strong)-1], 10, 64); err == nil && !weak {
-			m.versions = append(m.versions, v)
-		}
+		m.tags = append(m.tags, tag)
 	}
 	return m, nil
 }

@@ -61,10 +61,13 @@ func (s *service) enter(ctx huma.Context, next func(huma.Context)) {
 		writeProblem(w, v, forbidden("The role "+string(v.role)+" may not do this."))
 		return
 	}
-	if ctx.Operation().RequestBody != nil && !isJSON(r.Header.Get("Content-Type")) {
-		writeProblem(w, v, refuse(http.StatusUnsupportedMediaType, codeUnsupported,
-			"Send the body as Content-Type: application/json (application/merge-patch+json for a PATCH will do)."))
-		return
+	if ctx.Operation().RequestBody != nil {
+		if !isJSON(r.Header.Get("Content-Type")) {
+			writeProblem(w, v, refuse(http.StatusUnsupportedMediaType, codeUnsupported,
+				"Send the body as Content-Type: application/json (application/merge-patch+json for a PATCH will do)."))
+			return
+		}
+		r.Header.Set("Content-Type", "application/json") // which huma knows in this spelling only
 	}
 	if name := repeated(r.URL.Query()); name != "" {
 		writeProblem(w, v, refuse(http.StatusBadRequest, codeMalformed,
