@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,8 @@ type Store struct {
 
 	// turn holds one value while nobody writes. It is held until the listeners
 	// have heard, so that they hear of this process's changes in commit order.
-	turn chan struct{}
+	turn    chan struct{}
+	closing sync.Once
 
 	listeners atomic.Pointer[[]func(token.Change)]
 	feed      feed
@@ -51,11 +53,15 @@ func New(ctx context.Context, e Engine, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for the write that is under way, then closes the database. No
-// call may be made afterwards.
-func (s *Store) Close() error {
-	<-s.turn
-	return errors.Join(s.engine.Reader.Close(), s.engine.Writer.Close())
+// Close waits for the write that is under way, then closes the database. What
+// is asked of it afterwards fails; closing it again does nothing.
+func (s *Store) Close() (err error) {
+	s.closing.Do(func() {
+		<-s.turn
+		err = errors.Join(s.engine.Reader.Close(), s.engine.Writer.Close())
+		s.turn <- struct{}{}
+	})
+	return err
 }
 
 // Fresh reports whether this opening created the database: only then may a new
