@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -148,6 +149,7 @@ func TestRefusalReachesClientThatSendsFirst(t *testing.T) {
 	body := strings.Repeat("x", 600<<10)
 	for range 20 {
 		c := r.dial(t)
+		c.conn.(*net.TCPConn).SetWriteBuffer(4096) // so that the body does not fit into buffers
 		if _, err := io.WriteString(c.conn, request("POST", "/v1/payments/1", body, bearer(madeUpKey()))); err != nil {
 			t.Fatalf("the connection was reset while the client was sending: %v", err)
 		}
