@@ -40,7 +40,7 @@ func (w *work) header(h *fasthttp.RequestHeader) (found headerFacts) {
 			block = nil
 		}
 		if colon := bytes.IndexByte(line, ':'); colon > 0 {
-			w.headerLine(line[:colon], bytes.Trim(line[colon+1:], " \t\r"), &found)
+			w.headerLine(line[:colon], line[colon+1:], &found)
 		}
 	}
 	return found
@@ -55,13 +55,14 @@ func (w *work) headerFields(h *fasthttp.RequestHeader) (found headerFacts) {
 	return found
 }
 
+// headerLine notes what one line says. The value may have space around it.
 func (w *work) headerLine(name, value []byte, found *headerFacts) {
 	switch {
 	case equalFold(name, "content-type"):
 		found.types++
-		found.media = mediaOf(value)
+		found.media = mediaOf(trim(value))
 	case equalFold(name, "content-encoding"):
-		found.encoded = found.encoded || !equalFold(value, "identity")
+		found.encoded = found.encoded || !equalFold(trim(value), "identity")
 	}
 	list := w.scan.program.headers
 	for i := range list {
@@ -74,7 +75,7 @@ func (w *work) headerLine(name, value []byte, found *headerFacts) {
 			return
 		}
 		w.headed |= 1 << i
-		if !w.flat(list[i].slots, value) {
+		if !w.flat(list[i].slots, trim(value)) {
 			found.fault = w.scan.fault
 			return
 		}
@@ -105,8 +106,11 @@ func headerName(name []byte, want string) (same, alike bool) {
 // mediaOf reads a Content-Type. A charset other than UTF-8, or any other
 // parameter, makes it a type that is not read.
 func mediaOf(value []byte) media {
+	if string(value) == "application/json" {
+		return mediaJSON
+	}
 	kind, rest, more := bytes.Cut(value, []byte(";"))
-	kind = bytes.Trim(kind, " \t")
+	kind = trim(kind)
 	m := mediaOther
 	switch {
 	case equalFold(kind, "application/json"):
@@ -118,7 +122,7 @@ func mediaOf(value []byte) media {
 	for more {
 		var parameter []byte
 		parameter, rest, more = bytes.Cut(rest, []byte(";"))
-		switch parameter = bytes.Trim(parameter, " \t"); {
+		switch parameter = trim(parameter); {
 		case len(parameter) == 0:
 		case equalFold(parameter, "charset=utf-8") || equalFold(parameter, `charset="utf-8"`):
 			charsets++
@@ -131,6 +135,9 @@ func mediaOf(value []byte) media {
 	}
 	return m
 }
+
+// trim takes off the space around a header's value, and the end of its line.
+func trim(value []byte) []byte { return bytes.Trim(value, " \t\r") }
 
 // equalFold compares with a lower-case ASCII word.
 func equalFold(b []byte, word string) bool {

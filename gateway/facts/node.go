@@ -22,8 +22,9 @@ type node struct {
 // member is one named way on. A nil node bans the name: it is a policy field
 // that the route reads from another part of the request.
 type member struct {
-	name string
-	node *node
+	name  string
+	ascii bool // the name is
+	node  *node
 }
 
 // add puts a slot at the end of a pointer.
@@ -45,7 +46,7 @@ func (n *node) add(pointer []string, number uint8, sl *slot) {
 	next := n.child(pointer[0])
 	if next == nil {
 		next = new(node)
-		n.members = append(n.members, member{pointer[0], next})
+		n.members = append(n.members, member{pointer[0], isASCII(pointer[0]), next})
 	}
 	next.add(pointer[1:], number, sl)
 }
@@ -62,7 +63,7 @@ func (n *node) child(name string) *node {
 // ban refuses a member name, unless a source reads it.
 func (n *node) ban(name string) {
 	if n.child(name) == nil {
-		n.members = append(n.members, member{name, nil})
+		n.members = append(n.members, member{name, isASCII(name), nil})
 	}
 }
 
@@ -90,24 +91,33 @@ func (n *node) ends(f func(name string)) {
 // another reader could take for one that is looked for here: equal to it only
 // under case folding, or banned, or cut short by a NUL.
 func (n *node) follow(name []byte, ascii bool) (next *node, ok bool) {
+	doubtful := !ascii
 	for i := range n.members {
-		if m := &n.members[i]; m.name == string(name) {
+		m := &n.members[i]
+		if len(m.name) != len(name) {
+			doubtful = doubtful || !m.ascii
+			continue
+		}
+		if m.name == string(name) {
 			return m.node, m.node != nil
 		}
+		doubtful = doubtful || !m.ascii || lower(m.name[0]) == lower(name[0])
 	}
+	return nil, !doubtful || !n.lookalike(name)
+}
+
+// lookalike reports whether some reader would take name for one that is looked
+// for here, though it is none of them.
+func (n *node) lookalike(name []byte) bool {
 	if nul := bytes.IndexByte(name, 0); nul >= 0 {
 		name = name[:nul]
 	}
 	for i := range n.members {
-		m := &n.members[i]
-		if ascii && len(name) != len(m.name) && isASCII(m.name) {
-			continue
-		}
-		if foldsTo(name, m.name) {
-			return nil, false
+		if foldsTo(name, n.members[i].name) {
+			return true
 		}
 	}
-	return nil, true
+	return false
 }
 
 // foldsTo reports whether two names are equal under Unicode simple case

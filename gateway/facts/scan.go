@@ -62,7 +62,7 @@ func (s *scanner) fail(f fault) bool {
 }
 
 func (s *scanner) space() {
-	for s.at < len(s.text) {
+	for s.at < len(s.text) && s.text[s.at] <= ' ' {
 		switch s.text[s.at] {
 		case ' ', '\t', '\n', '\r':
 			s.at++

@@ -1,6 +1,8 @@
 package facts
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -20,14 +22,36 @@ var plain = func() (table [256]bool) {
 	return table
 }()
 
+// unplain marks, of eight bytes in memory order, the first that is not plain by
+// the lowest bit that is set; 0 when all are. Bits above that one say nothing: a
+// subtraction may have borrowed through them.
+func unplain(x uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote := x ^ '"'*ones
+	slash := x ^ '\\'*ones
+	return (x | (x - ' '*ones) | (quote - ones) | (slash - ones)) & tops
+}
+
+// skipPlain is the place of the next byte from at on that is not plain.
+func skipPlain(text []byte, at int) int {
+	for len(text)-at >= 8 {
+		mark := unplain(binary.LittleEndian.Uint64(text[at:]))
+		if mark != 0 {
+			return at + bits.TrailingZeros64(mark)/8
+		}
+		at += 8
+	}
+	for at < len(text) && plain[text[at]] {
+		at++
+	}
+	return at
+}
+
 // str reads a string from its opening quote to its closing one.
 func (s *scanner) str() (sh shape, ok bool) {
 	text, at := s.text, s.at+1
 	for {
-		for at < len(text) && plain[text[at]] {
-			at++
-		}
-		if at == len(text) {
+		if at = skipPlain(text, at); at == len(text) {
 			return 0, s.fail(faultSyntax)
 		}
 		switch c := text[at]; {
