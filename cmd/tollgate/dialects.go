@@ -20,7 +20,7 @@ func dialects() []gateway.Dialect {
 
 // endpoints are the paths that tollgate answers itself.
 func endpoints(cfg *configs.Config, exchanger *issue.Exchanger, keys *auth.KeySet) []gateway.EndpointSpec {
-	place := oauth.Place{Issuer: publicURL(cfg), Token: cfg.Endpoints.Token}
+	place := oauth.Place{Issuer: cfg.BaseURL(), Token: cfg.Endpoints.Token}
 	if keys.Publishes() {
 		place.JWKS = cfg.Endpoints.JWKS
 	}
@@ -34,13 +34,4 @@ func endpoints(cfg *configs.Config, exchanger *issue.Exchanger, keys *auth.KeySe
 	add(cfg.Endpoints.Metadata, &oauth.Metadata{Place: place})
 	add(cfg.Endpoints.JWKS, &oauth.Keys{JWKS: keys.JWKS})
 	return list
-}
-
-// publicURL is how clients reach this installation, without a final slash. It
-// is configured and never taken from a Host header.
-func publicURL(cfg *configs.Config) string {
-	if cfg.PublicURL != "" {
-		return cfg.PublicURL
-	}
-	return "http://" + cfg.Listen
 }

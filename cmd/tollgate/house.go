@@ -155,27 +155,16 @@ func (h *house) openAuth(context.Context) (err error) {
 		return h.uses.Flush(ctx)
 	})
 	h.verifier, err = auth.New(auth.Options{
-		Memory: h.cache, Loader: h.store, Keys: h.keys, Issuer: issuer(cfg), Throttle: h.throttle, Uses: h.uses,
+		Memory: h.cache, Loader: h.store, Keys: h.keys, Issuer: cfg.Issuer(), Throttle: h.throttle, Uses: h.uses,
 	})
 	if err != nil {
 		return err
 	}
 	h.exchanger, err = issue.NewExchanger(issue.Options{
 		Memory: h.cache, Loader: h.store, Throttle: h.throttle, Signing: h.keys.Signing, Within: policy.Within,
-		Issuer: issuer(cfg), Lifetime: cfg.Tokens.AccessTTL, Rand: rand.Reader, Used: h.uses.Record,
+		Issuer: cfg.Issuer(), Lifetime: cfg.Tokens.AccessTTL, Rand: rand.Reader, Used: h.uses.Record,
 	})
 	return err
-}
-
-// issuer is the iss of our JWTs.
-func issuer(cfg *configs.Config) string {
-	switch {
-	case cfg.Tokens.Issuer != "":
-		return cfg.Tokens.Issuer
-	case cfg.PublicURL != "":
-		return cfg.PublicURL
-	}
-	return "tollgate"
 }
 
 func (h *house) openGateway(accessLog io.Writer) (err error) {

@@ -264,6 +264,7 @@ func (f *reasonFixture) cannotDecide(t *testing.T) {
 	if got := f.send(pay(f.good.Credentials.Key, good)); got.status != 200 {
 		t.Fatalf("before the outage: %d", got.status)
 	}
+	f.outage = true
 	if err := f.house.store.Close(); err != nil {
 		t.Fatal(err)
 	}
