@@ -5,6 +5,17 @@ import (
 	"tollgate/policy/token"
 )
 
+// known is a composition in the ids the catalogue has for it now. A word that
+// was unknown when it was stored may have become an alias since; a patch that
+// names what it stands for must still find it.
+func (s *service) known(c token.Composition) token.Composition {
+	b := token.Bounds{Composition: cloneComposition(c)}
+	if _, bad := s.normalise(&b); len(bad) > 0 {
+		return c
+	}
+	return b.Composition
+}
+
 // canonicalKeys rewrites the keys of a composition patch to the ids that the
 // record has them under, so that {"MLI": null} and {"CI": {"OM": null}} remove
 // what they name. Operators the catalogue does not know are kept as they are written. Two
@@ -52,7 +63,7 @@ func canonicalOperators(c *policy.Catalogue, f *faults, country string, patch an
 // prune takes out of a merged composition every operator without methods and
 // every country without operators: removing the last entry of a level removes
 // the level. A country that the patch itself brings in empty is a fault.
-func prune(f *faults, before, merged token.Composition) {
+func prune(f *faults, before compositionPatch, merged token.Composition) {
 	for _, country := range sortedKeys(merged) {
 		if _, had := before[country]; !had && len(merged[country]) == 0 {
 			f.add("composition."+clip(country), "a country needs at least one operator with at least one method")

@@ -8,8 +8,9 @@ import (
 )
 
 // maxAttempts bounds how often a change without If-Match is made again when the
-// record moved between reading and writing.
-const maxAttempts = 8
+// record moved between reading and writing. Each time it moved, somebody else's
+// change was made.
+const maxAttempts = 64
 
 // Condition is the If-Match header of a change. It is exported for huma, like
 // TokenPath.

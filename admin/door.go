@@ -131,7 +131,7 @@ func (d *door) log(r *http.Request, v *visit, out *answer, took time.Duration) {
 		zap.Int64("bytes_out", out.bytes),
 		zap.Duration("took", took),
 	}
-	if v.cause != nil {
+	if v.cause != nil && r.Context().Err() == nil { // a client that went away is no fault of ours
 		d.logger.Error("admin request", append(fields, zap.Error(v.cause))...)
 		return
 	}

@@ -72,7 +72,7 @@ func (s *service) addKey(ctx context.Context, v *visit, in *struct{ Body documen
 	}
 	secret, kept, err := s.minter.Mint(token.KindAdmin, token.EnvAny, "", 1)
 	if err != nil {
-		return nil, storeFault(err)
+		return nil, mintFault(err)
 	}
 	k.Digest, k.Hint = kept.Digest, kept.Hint
 	if k, err = s.store.AddAdminKey(ctx, v.act("admin_key.create"), k); err != nil {

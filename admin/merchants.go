@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"tollgate/policy"
@@ -142,9 +143,15 @@ func (s *service) changeMerchant(ctx context.Context, v *visit, in *merchantChan
 		if err != nil {
 			return nil, err
 		}
+		if sameMerchant(&m, &changed) {
+			return answerMerchant(&m), nil
+		}
 		m, err = s.store.ChangeMerchant(ctx, v.act("merchant.change"), changed, m.Version)
-		if errors.Is(err, token.ErrStale) && match.any() && attempt < maxAttempts {
-			continue
+		if errors.Is(err, token.ErrStale) && match.any() {
+			if attempt < maxAttempts {
+				continue
+			}
+			return nil, busy()
 		}
 		if err != nil {
 			return nil, missing(err, "merchant")
@@ -167,6 +174,11 @@ func patchMerchant(m token.Merchant, sent *submitted) (token.Merchant, error) {
 	m.Name, m.Active = after.Name, after.Status == merchantActive
 	m.IPRanges = ranges(&f, after.IPWhitelist)
 	return m, f.problem()
+}
+
+// sameMerchant reports whether a patch changed nothing.
+func sameMerchant(a, b *token.Merchant) bool {
+	return a.Name == b.Name && a.Active == b.Active && slices.Equal(a.IPRanges, b.IPRanges)
 }
 
 // ranges brings a merchant's addresses into the form that is kept.

@@ -117,6 +117,19 @@ func storeFault(err error) *problem {
 		with("Retry-After", "1").because(err)
 }
 
+// mintFault is the answer when no secret could be made: no random numbers, or
+// no master key to seal with. Nothing has changed then.
+func mintFault(err error) *problem {
+	return refuse(http.StatusServiceUnavailable, codeCannotDecide,
+		"No secret could be made, and nothing was changed; the log says why, under the request id.").
+		with("Retry-After", "1").because(err)
+}
+
+// busy is the answer to a change whose record moved at every attempt.
+func busy() *problem {
+	return refuse(http.StatusConflict, codeConflict, "The record keeps changing under this change; try again.").with("Retry-After", "1")
+}
+
 // missing turns token.ErrNotFound into the one answer for records that do not
 // exist, and leaves every other error.
 func missing(err error, noun string) error {

@@ -121,15 +121,16 @@ func (m *minter) Mint(k token.Kind, e token.Environment, h token.Handle, generat
 	return m.Minter.Mint(issue.Wanted{Kind: k, Environment: e, Handle: h, Generation: generation})
 }
 
-func testCatalogue(t *testing.T) *policy.Catalogue {
+// testCatalogue knows two countries, and more operators of the first if asked.
+func testCatalogue(t *testing.T, more ...policy.Operator) *policy.Catalogue {
 	t.Helper()
 	c, err := policy.NewCatalogue([]policy.Country{
 		{
 			Alpha2: "CI", Alpha3: "CIV", Name: "Côte d'Ivoire", Dial: "225", Currency: "XOF", Lengths: []int{10},
-			Operators: []policy.Operator{
+			Operators: append([]policy.Operator{
 				{ID: "ORANGE", Name: "Orange Money", Aliases: []string{"OM", "ORANGE_MONEY_CI"}},
 				{ID: "MTN", Name: "MTN MoMo", Aliases: []string{"MTN_MOMO_CIV"}},
-			},
+			}, more...),
 		},
 		{
 			Alpha2: "ML", Alpha3: "MLI", Name: "Mali", Dial: "223", Currency: "XOF", Lengths: []int{8},

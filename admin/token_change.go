@@ -42,8 +42,11 @@ func (s *service) changeToken(ctx context.Context, v *visit, in *tokenChange) (*
 			return nil, stale()
 		}
 		changed, err := s.replace(ctx, v, t, sent)
-		if errors.Is(err, token.ErrStale) && match.any() && attempt < maxAttempts {
-			continue
+		if errors.Is(err, token.ErrStale) && match.any() {
+			if attempt < maxAttempts {
+				continue
+			}
+			return nil, busy()
 		}
 		if err != nil {
 			return nil, missing(err, "token")
@@ -75,8 +78,10 @@ func (s *service) replace(ctx context.Context, v *visit, t token.Token, sent *su
 func (s *service) patchToken(t *token.Token, sent *submitted) (token.Token, error) {
 	f := sent.faults.clone()
 	var p tokenPatch
-	patch(patchable(t), sent, &p, &f)
-	prune(&f, t.Bounds.Composition, token.Composition(p.Composition))
+	base := patchable(t)
+	base.Composition = compositionPatch(s.known(t.Bounds.Composition))
+	patch(base, sent, &p, &f)
+	prune(&f, base.Composition, token.Composition(p.Composition))
 	after := *t
 	after.Name, after.Description, after.Enhanced = p.Name, p.Description, p.EnhancedSecurity
 	checkName(&f, "name", p.Name)

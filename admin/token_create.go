@@ -76,11 +76,11 @@ func (s *service) addToken(ctx context.Context, v *visit, in *struct{ Body docum
 		return nil, err
 	}
 	if t.Handle, err = s.minter.NewHandle(); err != nil {
-		return nil, storeFault(err)
+		return nil, mintFault(err)
 	}
 	shown, err := s.mint(&t, order.Credentials)
 	if err != nil {
-		return nil, storeFault(err)
+		return nil, mintFault(err)
 	}
 	err = s.claiming(v, numbers, func() (err error) {
 		t, err = s.store.AddToken(ctx, v.act("token.create"), t, numbers)

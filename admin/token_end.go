@@ -106,7 +106,7 @@ func (s *service) renew(ctx context.Context, v *visit, what renewal) ([]byte, to
 	}
 	secret, kept, err := s.minter.Mint(what.kind, t.Environment, t.Handle, next)
 	if err != nil {
-		return nil, token.Rotation{}, err
+		return nil, token.Rotation{}, mintFault(err)
 	}
 	r, err := s.store.RotateCredential(ctx, v.act("token.rotate"), t.Handle, kept, what.grace)
 	if err == nil && r.Credential.Generation != next {

@@ -5,10 +5,13 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/go-json-experiment/json"
 
+	"tollgate/admin"
+	"tollgate/policy"
 	"tollgate/policy/token"
 )
 
@@ -201,6 +204,51 @@ func TestNaughtyStringsComeBackAsTheyWent(t *testing.T) {
 		// Handles are searched as well, but hold no such character; "tok_" has one _ each.
 		if q != "_" && found != want {
 			t.Errorf("q=%s finds %d tokens, want %d", q, found, want)
+		}
+	}
+}
+
+// TestRevokedTokenTakesNoWrite: whatever a write says, even nonsense, a revoked
+// token answers 409 token_revoked and stays as it was.
+func TestRevokedTokenTakesNoWrite(t *testing.T) {
+	r := newRig(t)
+	path := "/admin/v1/tokens/" + r.token(r.merchant("M"), `,"composition":{"CI":{"ORANGE":["collect"]}},"phones":[{"country":"CI","number":"0707070707"}]`)
+	r.want(200, "POST", path+"/revoke", "")
+	before := r.want(200, "GET", path, "")
+	for _, write := range [][3]string{
+		{"PATCH", path, `{"name":"x"}`}, {"PATCH", path, `{}`}, {"PATCH", path, `{"mode":7}`},
+		{"POST", path + "/rotate", `{"credential":"key"}`}, {"POST", path + "/rotate", `{}`},
+		{"POST", path + "/phones", `{"country":"CI","number":"0707070707"}`}, {"POST", path + "/phones", `{"country":"CI","number":"x"}`},
+		{"PATCH", path + "/phones/+2250707070707", `{"enabled":true}`}, {"DELETE", path + "/phones/+2250707070707", ""},
+	} {
+		if p := r.send(write[0], write[1], write[2]); p.status != 409 || p.text("code") != "token_revoked" {
+			t.Errorf("%v: status %d: %s", write, p.status, p.body)
+		}
+	}
+	if after := r.want(200, "GET", path, ""); after.body != before.body {
+		t.Errorf("the token changed:\n%s\n%s", before.body, after.body)
+	}
+}
+
+// TestPatchFindsWhatTheCatalogueHasLearnt: an operator that was unknown when it
+// was stored and is an alias now is removed under its old and its new name.
+func TestPatchFindsWhatTheCatalogueHasLearnt(t *testing.T) {
+	for _, name := range []string{"WAVE_CI", "WAVE"} {
+		var learnt atomic.Bool
+		old, wise := testCatalogue(t), testCatalogue(t, policy.Operator{ID: "WAVE", Aliases: []string{"WAVE_CI"}})
+		r := newRig(t, func(o *admin.Options) {
+			o.Catalogue = func() *policy.Catalogue {
+				if learnt.Load() {
+					return wise
+				}
+				return old
+			}
+		})
+		path := "/admin/v1/tokens/" + r.token(r.merchant("M"), `,"composition":{"CI":{"MTN":["collect"],"WAVE_CI":["collect"]}}`)
+		learnt.Store(true)
+		p := r.want(200, "PATCH", path, `{"composition":{"CI":{"`+name+`":null}}}`)
+		if got := fmt.Sprint(p.at("composition")); got != "map[CI:map[MTN:[collect]]]" {
+			t.Errorf("removing %s leaves %s", name, got)
 		}
 	}
 }
