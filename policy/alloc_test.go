@@ -63,6 +63,10 @@ func TestADecisionDoesNotAllocate(t *testing.T) {
 	sources.Facts.Methods[1].Value = []byte("card")
 	f("two sources that disagree", sources)
 
+	unread := payment(compiled(t, token.Bounds{}))
+	unread.Route.Facts, unread.Facts = NoFacts, nil
+	f("no facts", unread)
+
 	silent := busy(t, "+2250707070707")
 	silent.Facts.Countries, silent.Route.AllowMissing = nil, true
 	f("no country", silent)

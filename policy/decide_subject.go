@@ -2,17 +2,6 @@ package policy
 
 import "tollgate/policy/token"
 
-// noFacts stands in for a request whose facts were not read.
-var noFacts token.Facts
-
-// facts is what the request is about; never nil.
-func (c *Case) facts() *token.Facts {
-	if c.Facts == nil {
-		return &noFacts
-	}
-	return c.Facts
-}
-
 // subject judges rows 11 to 14. They end with the first refusal even in monitor
 // mode: the rows after it would judge what could not be read or was not there.
 func (c *Case) subject(v *Verdict, t *Trace) bool {
@@ -21,6 +10,12 @@ func (c *Case) subject(v *Verdict, t *Trace) bool {
 			t.noSubject()
 		}
 		return true
+	}
+	if c.Facts == nil { // not read: nothing was found
+		var none token.Facts
+		unread := *c
+		unread.Facts = &none
+		c = &unread
 	}
 	for row := 11; row <= 14; row++ {
 		r := c.judgeRow(row, v)
@@ -61,7 +56,7 @@ func (c *Case) body() token.Reason {
 // presence is row 12: sources agree, and every fact that the token or its
 // parent restricts was found.
 func (c *Case) presence() token.Reason {
-	f := c.facts()
+	f := c.Facts
 	own := rulesOf(c.Principal.Live)
 	if own == nil {
 		return token.CannotDecide
@@ -101,7 +96,7 @@ func firstRefusal(a, b token.Reason) token.Reason {
 // lacks reports whether a fact that is asked for is missing: a place that held
 // nothing always is, an absent one unless the route allows it.
 func (c *Case) lacks(k token.FactKind) bool {
-	f := c.facts()
+	f := c.Facts
 	return f.Hollow[k] || len(f.Of(k)) == 0 && !c.Route.AllowMissing
 }
 
@@ -118,7 +113,7 @@ func (c *Case) composition(v *Verdict) token.Reason {
 		if !rules.composed {
 			continue
 		}
-		if r := rules.judgeComposition(c.facts(), v); r != token.Allowed {
+		if r := rules.judgeComposition(c.Facts, v); r != token.Allowed {
 			return r
 		}
 	}
@@ -135,7 +130,7 @@ func (c *Case) phones(v *Verdict) token.Reason {
 		if !rules.phoned {
 			continue
 		}
-		if bad := rules.judgePhones(c.facts()); bad != nil {
+		if bad := rules.judgePhones(c.Facts); bad != nil {
 			v.Phone = bad.Value
 			return token.PhoneNotAllowed
 		}

@@ -116,6 +116,16 @@ func TestRow12SourcesMustAgree(t *testing.T) {
 	f(token.Allowed, "country=CI", "phone0=x", "phone1=x")
 }
 
+func TestRow12AWordItsTableDoesNotKnowAgreesWithNothingKnown(t *testing.T) {
+	for _, pairs := range [][]string{{"method0=collect", "method1=collect"}, {"country=CI", "operator0=OM", "operator1=OM"}, {"country0=CI", "country1=CI"}} {
+		c := payment(compiled(t, token.Bounds{}), pairs...)
+		expect(t, c, token.Allowed)
+		kind, _ := toldOne(pairs[len(pairs)-1])
+		c.Facts.Of(kind)[1].Unknown = true
+		expect(t, c, token.FactConflict)
+	}
+}
+
 func TestRow12ElementsOfOneArrayMayDifferAndSourcesAgreeAsSets(t *testing.T) {
 	f := func(want token.Reason, pairs ...string) {
 		t.Helper()

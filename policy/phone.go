@@ -104,10 +104,9 @@ type place struct {
 
 // e164 is a canonical number in the making.
 type e164 struct {
-	room     [maxE164]byte
-	n        int
-	literal  bool // of no length the plan knows: kept digit for digit
-	explicit bool // read with its country's code; else national to the place
+	room    [maxE164]byte
+	n       int
+	literal bool // of no length the plan knows: kept digit for digit
 }
 
 func (o *e164) bytes() []byte { return o.room[:o.n] }
@@ -138,7 +137,6 @@ func (c *Catalogue) canonical(out *e164, at place, raw []byte, international boo
 func (c *Catalogue) canonicalOf(out *e164, s *spelling, at place, international bool) phoneFault {
 	c.expand(s, at)
 	if s.plus || international {
-		out.explicit = true
 		return c.international(out, s)
 	}
 	return c.national(out, s, at)
@@ -202,7 +200,6 @@ func (c *Catalogue) national(out *e164, s *spelling, at place) phoneFault {
 	carries := len(d) > len(e.Dial) && string(d[:len(e.Dial)]) == e.Dial
 	if carries {
 		if prefix, rest, ok := e.settle(d[len(e.Dial):]); ok {
-			out.explicit = true
 			return out.set(e.Dial, prefix, rest)
 		}
 	}
@@ -211,7 +208,6 @@ func (c *Catalogue) national(out *e164, s *spelling, at place) phoneFault {
 	}
 	out.literal = true
 	if carries {
-		out.explicit = true
 		d = d[len(e.Dial):]
 	}
 	return out.set(e.Dial, "", d)

@@ -61,6 +61,9 @@ var phoneTable = []struct{ country, raw, want string }{
 	{"KE", "00254712345678", "+254712345678"},
 	{"NG", "0092348031234567", "+2348031234567"},
 	{"CI", "0092348031234567", "+92348031234567"}, // 009 is Nigeria's alone
+	{"NG", "00923001234567", "+923001234567"},     // and 00 and a calling code that begins with 9
+	{"US", "01122997654321", "+2290197654321"},    // the library finds Benin, our plan renumbers
+	{"US", "0112250707070707", "+2250707070707"},
 	{"GM", "2201234", "+2202201234"},
 
 	// Countries the catalogue does not have, or has no lengths for.
@@ -90,6 +93,7 @@ var phoneTable = []struct{ country, raw, want string }{
 	{"CI", "()", ""},
 	{"XX", "0707070707", ""},
 	{"CI", "+225+0707070707", ""},
+	{"CI", "225+0707070707", ""},
 	{"CI", "0707070707+", ""},
 	{"CI", "07\xc207070707", ""},
 	{"CI", "0707070707\xc2", ""},

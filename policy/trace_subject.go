@@ -49,7 +49,7 @@ func bodyDetail(c *Case, r token.Reason) string {
 }
 
 func factsDetail(c *Case, r token.Reason) string {
-	f := c.facts()
+	f := c.Facts
 	switch {
 	case r == token.Allowed && c.Route.Facts == NoFacts:
 		return "the route has no facts, and the token asks for none"
@@ -102,7 +102,7 @@ func compositionDetail(c *Case, v *Verdict, r token.Reason) string {
 }
 
 func phonesDetail(c *Case, v *Verdict, r token.Reason) string {
-	f := c.facts()
+	f := c.Facts
 	switch {
 	case r == token.Allowed && !c.asksFor(func(r *Rules) bool { return r.phoned }):
 		return "no phone whitelist is asked for"
@@ -118,7 +118,7 @@ func phonesDetail(c *Case, v *Verdict, r token.Reason) string {
 
 // phoneTrouble says why the phone that failed could not be read, if so.
 func (c *Case) phoneTrouble(raw []byte) phoneFault {
-	rules, f := rulesOf(c.Principal.Live), c.facts()
+	rules, f := rulesOf(c.Principal.Live), c.Facts
 	var where places
 	where.gather(rules.catalogue, f.Countries)
 	for i := range f.Phones {
