@@ -87,8 +87,17 @@ func TestALateJoinerDoesNotInheritAnOlderLoad(t *testing.T) {
 				_, reason := r.verify(secret)
 				late <- reason
 			}()
-			<-g.reading // a load of its own
+			own := false
+			for range 1_000_000 { // a load of its own, unless it joined the older one
+				if own = len(g.reading) > 0; own {
+					break
+				}
+				runtime.Gosched()
+			}
 			close(g.answer)
+			if !own {
+				t.Error("a request joined a load that began before the change it came after")
+			}
 			if reason := <-late; reason != token.TokenRevoked {
 				t.Errorf("after the revocation: %v", reason)
 			}

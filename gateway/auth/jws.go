@@ -82,7 +82,7 @@ func (s *KeySet) verify(raw []byte) (claims, token.Reason) {
 		return claims{}, token.TokenInvalid
 	}
 	key, known := s.ring.Load().keys[h.kid]
-	if !known || h.alg != string(key.Alg) || !signedBy(&key, c.signed, signature) {
+	if !known || h.alg != string(key.alg) || !key.signed(c.signed, signature) {
 		return claims{}, token.SignatureInvalid
 	}
 	if text, err = spelling.AppendDecode(nil, c.payload); err != nil {
@@ -95,17 +95,23 @@ func (s *KeySet) verify(raw []byte) (claims, token.Reason) {
 	return read, token.Allowed
 }
 
-// signedBy reports whether the signature over signed was made with key, by the
+// verifying is what of a signing key is needed to verify.
+type verifying struct {
+	alg    token.Algorithm
+	secret []byte            // HS256
+	public ed25519.PublicKey // EdDSA
+}
+
+// signed reports whether the signature over text was made with the key, by the
 // key's own algorithm. It takes the same time however much of it is right.
-func signedBy(key *token.SigningKey, signed, signature []byte) bool {
-	switch key.Alg {
+func (k *verifying) signed(text, signature []byte) bool {
+	switch k.alg {
 	case token.HS256:
-		mac := hmac.New(sha256.New, key.Secret)
-		mac.Write(signed)
+		mac := hmac.New(sha256.New, k.secret)
+		mac.Write(text)
 		return hmac.Equal(mac.Sum(nil), signature)
 	case token.EdDSA:
-		public, ok := key.Ed.Public().(ed25519.PublicKey)
-		return ok && len(signature) == ed25519.SignatureSize && ed25519.Verify(public, signed, signature)
+		return len(signature) == ed25519.SignatureSize && ed25519.Verify(k.public, text, signature)
 	}
 	return false
 }

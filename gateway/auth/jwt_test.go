@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"tollgate/cache"
+	"tollgate/gateway/auth"
 	"tollgate/gateway/issue"
 	"tollgate/policy/token"
 )
@@ -99,6 +102,61 @@ func TestSigningKeysRotate(t *testing.T) {
 		t.Error("a set without keys is accepted")
 	}
 	r.want(next, token.Allowed)
+}
+
+// hooked is a memory that something happens to just before a stamp is taken.
+type hooked struct {
+	*cache.Cache
+	before func()
+}
+
+func (h *hooked) Stamp(d *token.Digest) token.Stamp {
+	h.before()
+	return h.Cache.Stamp(d)
+}
+
+// A JWT is verified after the stamp that it is remembered under: a key that is
+// removed at the worst moment, when one is done and the other is to come, does
+// not live on in memory.
+func TestASigningKeyRemovedBetweenStampAndSignature(t *testing.T) {
+	r := newRig(t)
+	m := r.add()
+	swap := func() {}
+	memory := &hooked{r.cache, func() { swap() }}
+	verifier, err := auth.New(auth.Options{Memory: memory, Loader: r.loader, Keys: r.keys, Issuer: issuer, Throttle: r.throttle})
+	r.ok(err)
+	r.verifier = verifier
+	r.settle(r.grant(m, "")) // its live record is in memory
+	raw := r.grant(m, "")
+	swap = func() { r.ok(r.keys.Swap(edKey)) }
+	for range 1000 {
+		r.verifier.Verify(presented(raw), nil, r.time())
+		runtime.Gosched()
+	}
+	r.want(raw, token.SignatureInvalid)
+}
+
+// When the memory is told of a swap, the keys that are gone do not verify any
+// more: what is remembered from then on is verified by the new ones.
+func TestASwapIsToldAfterItIsInForce(t *testing.T) {
+	r := newRig(t)
+	m := r.add()
+	told := func() {}
+	var err error
+	r.keys, err = auth.NewKeySet(func() { r.cache.ForgetAll(); told() }, hmacKey, edKey)
+	r.ok(err)
+	r.verifier, err = auth.New(auth.Options{Memory: r.cache, Loader: r.loader, Keys: r.keys, Issuer: issuer, Throttle: r.throttle})
+	r.ok(err)
+	raw := r.grant(m, "")
+	r.settle(raw)
+	told = func() {
+		for range 1000 {
+			r.verifier.Verify(presented(raw), nil, r.time())
+			runtime.Gosched()
+		}
+	}
+	r.ok(r.keys.Swap(edKey))
+	r.want(raw, token.SignatureInvalid)
 }
 
 // forge signs any header and payload with a key of ours.

@@ -25,7 +25,7 @@ type KeySet struct {
 // ring is one state of a key set, immutable.
 type ring struct {
 	first token.SigningKey
-	keys  map[string]token.SigningKey // by id
+	keys  map[string]*verifying // by id
 	jwks  []byte
 }
 
@@ -71,7 +71,7 @@ func (s *KeySet) JWKS() []byte { return s.ring.Load().jwks }
 // Publishes reports whether there is a public key to publish.
 func (s *KeySet) Publishes() bool {
 	for _, k := range s.ring.Load().keys {
-		if k.Alg == token.EdDSA {
+		if k.alg == token.EdDSA {
 			return true
 		}
 	}
@@ -92,7 +92,7 @@ func newRing(keys []token.SigningKey) (*ring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("auth: a key set needs at least one signing key")
 	}
-	r := &ring{first: keys[0], keys: make(map[string]token.SigningKey, len(keys))}
+	r := &ring{first: keys[0], keys: make(map[string]*verifying, len(keys))}
 	public := []jwk{}
 	for _, k := range keys {
 		if err := checkKey(k); err != nil {
@@ -101,9 +101,11 @@ func newRing(keys []token.SigningKey) (*ring, error) {
 		if _, twice := r.keys[k.ID]; twice {
 			return nil, fmt.Errorf("auth: two signing keys are called %q; give each an id of its own", k.ID)
 		}
-		r.keys[k.ID] = k
+		verifier := &verifying{alg: k.Alg, secret: k.Secret}
+		r.keys[k.ID] = verifier
 		if k.Alg == token.EdDSA {
-			x := spelling.EncodeToString(k.Ed.Public().(ed25519.PublicKey))
+			verifier.public = k.Ed.Public().(ed25519.PublicKey)
+			x := spelling.EncodeToString(verifier.public)
 			public = append(public, jwk{Type: "OKP", Curve: "Ed25519", Point: x, Use: "sig", Alg: string(token.EdDSA), ID: k.ID})
 		}
 	}

@@ -235,9 +235,9 @@ func (r *rig) settle(secret []byte) {
 	r.t.Helper()
 	for range 100_000 {
 		before := r.loader.loads.Load()
-		hits := r.cache.Stats().Hits
+		old := r.cache.Stats()
 		r.verify(secret)
-		if r.loader.loads.Load() == before && r.cache.Stats().Hits == hits+1 {
+		if now := r.cache.Stats(); r.loader.loads.Load() == before && now.Hits == old.Hits+1 && now.Misses == old.Misses && now.Stale == old.Stale {
 			return
 		}
 		runtime.Gosched()

@@ -1,0 +1,77 @@
+package auth_test
+
+import (
+	"testing"
+
+	"tollgate/policy/token"
+)
+
+// What is remembered costs no allocation of ours: a key and a JWT, from the
+// hash to the note of its use.
+func TestVerifyAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	r := newRig(t)
+	m := r.add()
+	now := r.time()
+	for name, secret := range map[string][]byte{"key": m.key, "JWT": r.grant(m, "payments:read")} {
+		r.settle(secret)
+		p := presented(secret)
+		wrong := 0
+		n := testing.AllocsPerRun(10_000, func() {
+			if _, reason := r.verifier.Verify(p, &r.source, now); reason != token.Allowed {
+				wrong++
+			}
+		})
+		if n != 0 || wrong != 0 {
+			t.Errorf("a remembered %s: %v allocations, %d times not allowed", name, n, wrong)
+		}
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	r := newRig(b)
+	m := r.add()
+	jwt := r.grant(m, "")
+	made := r.madeUp()
+	now := r.time()
+	r.settle(m.key)
+	r.settle(jwt)
+	run := func(name string, secret []byte, src *token.Source) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			p := presented(secret)
+			for b.Loop() {
+				r.verifier.Verify(p, src, now)
+			}
+		})
+	}
+	run("key", m.key, &r.source)
+	run("jwt", jwt, &r.source)
+	run("unknown", made, nil)
+	run("badsignature", append(append([]byte(nil), jwt[:len(jwt)-4]...), "AAAA"...), nil)
+	b.Run("parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			p := presented(m.key)
+			for pb.Next() {
+				r.verifier.Verify(p, &r.source, now)
+			}
+		})
+	})
+	for _, c := range []struct {
+		name string
+		key  token.SigningKey
+		head string
+	}{{"newjwt/HS256", hmacKey, hsHeader}, {"newjwt/EdDSA", edKey, edHeader}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			raw := forge(c.key, c.head, r.payload(m, nil))
+			for b.Loop() {
+				r.cache.Forget(token.Change{Entity: token.EntityOf(ptr(token.DigestOf(raw)))})
+				r.verifier.Verify(presented(raw), nil, now)
+			}
+		})
+	}
+}
