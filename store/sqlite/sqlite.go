@@ -24,11 +24,11 @@ func Open(ctx context.Context, o store.Options) (*store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	writer, err := open(f.path, "immediate", 1)
+	writer, err := open(f.path, writers, 1)
 	if err != nil {
 		return nil, err
 	}
-	reader, err := open(f.path, "deferred", max(4, 2*runtime.GOMAXPROCS(0)))
+	reader, err := open(f.path, readers, max(4, 2*runtime.GOMAXPROCS(0)))
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
@@ -37,23 +37,49 @@ func Open(ctx context.Context, o store.Options) (*store.Store, error) {
 	if err := writer.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: open %s: %w", f.path, err), writer.Close(), reader.Close())
 	}
-	s, err := store.New(ctx, store.Engine{
-		Writer: writer, Reader: reader, Fresh: f.fresh,
-		Dialect: "sqlite3", Folder: "sqlite",
-		Snapshot:  sql.TxOptions{ReadOnly: true},
-		Classify:  classify,
-		Check:     f.same,
-		Integrity: func(ctx context.Context) error { return integrity(ctx, reader) },
-	}, o)
+	s, err := store.New(ctx, engine(f, writer, reader), o)
 	if err != nil {
 		return nil, errors.Join(err, writer.Close(), reader.Close())
 	}
 	return s, nil
 }
 
-// open makes a pool. Everything rides in the DSN, because a PRAGMA that is
-// executed reaches one connection of the pool and misses the others.
+// engine says what is particular to SQLite. It needs no lock of its own: a
+// transaction of the writer begins by taking the only one there is.
+func engine(f *file, writer, reader *sql.DB) store.Engine {
+	return store.Engine{
+		Writer: writer, Reader: reader, Fresh: f.fresh,
+		Dialect: "sqlite3", Folder: "sqlite",
+		Snapshot:  sql.TxOptions{ReadOnly: true},
+		Classify:  classify,
+		Check:     f.same,
+		Integrity: func(ctx context.Context) error { return integrity(ctx, reader) },
+	}
+}
+
+// How transactions begin. A writer's takes the write lock at once: one that
+// began as a reader and wants to write later fails when another wrote meanwhile,
+// whatever the busy_timeout.
+const (
+	writers = "immediate"
+	readers = "deferred"
+)
+
+// open makes a pool.
 func open(path, lock string, connections int) (*sql.DB, error) {
+	c, err := driver.NewConnector(dsn(path, lock))
+	if err != nil {
+		return nil, fmt.Errorf("store: open %s: %w", path, err)
+	}
+	db := sql.OpenDB(c)
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+// dsn carries all settings, because a PRAGMA that is executed reaches one
+// connection of the pool and misses the others.
+func dsn(path, lock string) string {
 	q := url.Values{
 		// busy_timeout first, so that the others wait for a lock as well.
 		"_pragma": {
@@ -68,15 +94,11 @@ func open(path, lock string, connections int) (*sql.DB, error) {
 		"_defensive": {"1"}, // no statement can corrupt the file on purpose
 		"_dqs":       {"0"}, // "a" is a column or an error, never the text a
 	}
-	dsn := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
-	c, err := driver.NewConnector(dsn.String())
-	if err != nil {
-		return nil, fmt.Errorf("store: open %s: %w", path, err)
+	if lock == readers {
+		q.Set("_query_only", "1")
 	}
-	db := sql.OpenDB(c)
-	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections)
-	return db, nil
+	u := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
+	return u.String()
 }
 
 // classify tells errors by SQLite's extended result codes.

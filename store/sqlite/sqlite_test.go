@@ -12,8 +12,8 @@ import (
 	"tollgate/store/storetest"
 )
 
-// engine is SQLite for the promises of storetest.
-func engine(t testing.TB) storetest.Database {
+// newDatabase is SQLite for the promises of storetest.
+func newDatabase(t testing.TB) storetest.Database {
 	path := filepath.Join(t.TempDir(), "tollgate.db")
 	return storetest.Database{
 		Open: func(ctx context.Context, o store.Options) (*store.Store, error) {
@@ -47,8 +47,8 @@ func behind(path string, statements ...string) error {
 	return nil
 }
 
-func TestStore(t *testing.T) { storetest.Run(t, engine) }
+func TestStore(t *testing.T) { storetest.Run(t, newDatabase) }
 
-func TestStoreAtOnce(t *testing.T) { storetest.RunConcurrent(t, engine) }
+func TestStoreAtOnce(t *testing.T) { storetest.RunConcurrent(t, newDatabase) }
 
-func TestStoreAgainstModel(t *testing.T) { storetest.RunModel(t, engine) }
+func TestStoreAgainstModel(t *testing.T) { storetest.RunModel(t, newDatabase) }

@@ -186,7 +186,7 @@ func warmStreams(h *house) {
 	var want []token.Digest
 	var uses []token.Use
 	merchant := h.addMerchant()
-	for i := range 450 { // more than the store reads at once
+	for i := range 250 { // more than the store reads at once
 		t := h.draft(merchant)
 		t.Credentials = append(t.Credentials, h.client())
 		h.ok(second(h.AddToken(ctx, act(""), t, nil)))

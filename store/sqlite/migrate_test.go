@@ -1,0 +1,88 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"tollgate/policy/token"
+	"tollgate/store"
+	"tollgate/store/sqlite"
+)
+
+// Migrating is what opening does unless it is told to leave it to the operator,
+// who can look first.
+func TestMigrationsAreAppliedRequiredOrShown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	o := options(path)
+	o.Schema = store.SchemaRequire
+	if s, err := sqlite.Open(ctx, o); err == nil || !strings.Contains(err.Error(), "run tollgate migrate") {
+		t.Errorf("opened %v without its schema: %v", s, err)
+	}
+	o.Schema = store.SchemaAny
+	s, err := sqlite.Open(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	status := func(want bool) {
+		t.Helper()
+		list, err := s.Status(ctx)
+		if err != nil || len(list) == 0 || list[0].Name != "0001_first.sql" || list[0].Version != 1 || list[0].Applied != want {
+			t.Errorf("status %+v, %v", list, err)
+		}
+	}
+	status(false)
+	if applied, err := s.Migrate(ctx); err != nil || len(applied) == 0 || !applied[0].Applied {
+		t.Errorf("applied %+v, %v", applied, err)
+	}
+	status(true)
+	if applied, err := s.Migrate(ctx); err != nil || len(applied) != 0 {
+		t.Errorf("applied again %+v, %v", applied, err)
+	}
+	o.Schema = store.SchemaRequire
+	ready, err := sqlite.Open(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready.Close()
+}
+
+// An old binary on a new schema could write rows that lack what they need.
+func TestANewerSchemaIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	open(t, path)
+	if err := behind(path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := sqlite.Open(ctx, options(path)); err == nil || !strings.Contains(err.Error(), "newer version") {
+		t.Errorf("opened %v on schema 999: %v", s, err)
+	}
+}
+
+// "tollgate serve" and "tollgate admin create-key" may both be the first.
+func TestManyProcessesMayBeTheFirst(t *testing.T) {
+	for range 5 {
+		path := filepath.Join(t.TempDir(), "a.db")
+		var all sync.WaitGroup
+		for range 6 {
+			all.Go(func() {
+				s, err := sqlite.Open(ctx, options(path))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer s.Close()
+				if _, err := s.AddMerchant(ctx, cli, token.Merchant{Name: "x"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		s := open(t, path)
+		if head, err := s.Head(ctx); err != nil || head != 6 {
+			t.Errorf("head %d, %v; want 6", head, err)
+		}
+	}
+}
