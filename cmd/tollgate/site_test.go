@@ -121,6 +121,25 @@ func (s *site) addr() string { return s.running.gateway.Addr().String() }
 // api makes one call of the admin API, wants a status, and decodes into out.
 func (s *site) api(method, path, body string, status int, out any) {
 	s.t.Helper()
+	got, answer := s.try(method, path, body)
+	if got != status {
+		s.t.Fatalf("%s %s: %d, want %d: %s", method, path, got, status, answer)
+	}
+	if out != nil {
+		if err := json.Unmarshal([]byte(answer), out); err != nil {
+			s.t.Fatalf("%s %s: %v in %s", method, path, err, answer)
+		}
+	}
+}
+
+// composeKey is a well-formed live key: 12 characters of a handle, 28 of chance.
+func composeKey(body string) string {
+	return string(token.Compose(token.KindKey, token.EnvLive, []byte(body)))
+}
+
+// try makes one call of the admin API.
+func (s *site) try(method, path, body string) (status int, answer string) {
+	s.t.Helper()
 	req, err := http.NewRequest(method, "http://"+s.running.admin.Addr().String()+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
@@ -132,18 +151,11 @@ func (s *site) api(method, path, body string, status int, out any) {
 		s.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
+	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if resp.StatusCode != status {
-		s.t.Fatalf("%s %s: %d, want %d: %s", method, path, resp.StatusCode, status, answer)
-	}
-	if out != nil {
-		if err := json.Unmarshal(answer, out); err != nil {
-			s.t.Fatalf("%s %s: %v in %s", method, path, err, answer)
-		}
-	}
+	return resp.StatusCode, string(text)
 }
 
 // made is a token and its credentials.
@@ -223,6 +235,7 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
+	last   bool // the gateway closes the connection after it
 }
 
 // send writes raw bytes on a connection of their own and reads one answer.
@@ -255,7 +268,7 @@ func readReply(r *bufio.Reader) (reply, error) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	return reply{resp.StatusCode, resp.Header, body}, err
+	return reply{resp.StatusCode, resp.Header, body, resp.Close}, err
 }
 
 // lines collects log lines.
