@@ -57,7 +57,7 @@ func (w *work) formText(raw []byte) (text []byte, ok bool) {
 
 // formField is the field that a name stands for; nil when none is looked for
 // by it. ok is false for a name that only some readers would take for one, or
-// that belongs in the query.
+// that belongs in another part of the request.
 func (w *work) formField(name []byte) (f *field, ok bool) {
 	p := w.scan.program
 	for i := range p.form {
@@ -70,8 +70,8 @@ func (w *work) formField(name []byte) (f *field, ok bool) {
 			return nil, false
 		}
 	}
-	for i := range p.query {
-		if resembles(name, p.query[i].name) {
+	for _, banned := range p.bans {
+		if resembles(name, banned) {
 			return nil, false
 		}
 	}
@@ -222,15 +222,19 @@ func (w *work) decode(raw []byte, plus bool) (text []byte, ok bool) {
 	return out.Scratch[start:len(out.Scratch):len(out.Scratch)], true
 }
 
-// resembles reports whether some reader of forms would take name for want: it
-// is the same but for letter case, or PHP makes it the same by dropping spaces
-// in front, writing _ for a dot or space, and taking [ for an index.
+// resembles reports whether some reader of forms would take name for want, or
+// for a member of it: it is the same but for letter case, up to a [ or a dot
+// that begins a member's name, or PHP makes it the same by dropping spaces in
+// front and writing _ for a dot or space.
 func resembles(name []byte, want string) bool {
 	name = bytes.TrimLeft(name, " ")
 	if at := bytes.IndexByte(name, '['); at > 0 {
 		name = name[:at]
 	}
 	if foldsTo(name, want) {
+		return true
+	}
+	if at := bytes.IndexByte(name, '.'); at > 0 && foldsTo(name[:at], want) {
 		return true
 	}
 	if len(name) != len(want) {

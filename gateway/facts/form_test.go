@@ -54,6 +54,7 @@ func TestReadRefusesAmbiguousForms(t *testing.T) {
 	f("array of a field", "phone[]=1")
 	f("member of a field", "phone[a]=1")
 	f("escaped brackets", "phone%5B%5D=1")
+	f("member of a field, dotted", "phone.number=1")
 	f("case variant", "Phone=1")
 	f("long s", "country=CI&%C5%BFomething=1&operator%5Fcode=OM&OPERATOR_CODE=1")
 	f("PHP: dot for underscore", "operator.code=OM")

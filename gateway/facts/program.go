@@ -3,6 +3,7 @@ package facts
 import (
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 
 	"tollgate/policy"
@@ -24,9 +25,11 @@ type Program struct {
 	readsJSON bool // a source reads a JSON body
 	readsForm bool // a source reads a form body
 
-	// shadows are names that a policy field has elsewhere in the request: a
-	// query parameter of that name would be the same field in a second place.
+	// shadows and bans are names that a policy field has elsewhere in the
+	// request: a query parameter, or a form field, of that name would be the
+	// same field in a second place.
 	shadows []string
+	bans    []string
 
 	// named marks the operator sources that give the catalogue's own name.
 	named  uint16
@@ -189,19 +192,14 @@ func (p *Program) freeGroup() uint32 {
 }
 
 // shadow gathers the names under which a policy field could stand a second
-// time: in the query for what the body holds, in the body for what the query
-// holds. Frameworks that merge the two would take either.
+// time: in the query for what the path or the body holds, in the body for what
+// the path or the query holds. Frameworks that merge the parts of a request
+// would take either; a name that a source reads in both is judged in both.
 func (p *Program) shadow() {
 	note := func(name string) {
-		if name == policy.Each || findField(p.query, name) != nil {
-			return
+		if name != policy.Each && findField(p.query, name) == nil && !slices.Contains(p.shadows, name) {
+			p.shadows = append(p.shadows, name)
 		}
-		for _, s := range p.shadows {
-			if s == name {
-				return
-			}
-		}
-		p.shadows = append(p.shadows, name)
 	}
 	if p.json != nil {
 		p.json.ends(note)
@@ -212,11 +210,22 @@ func (p *Program) shadow() {
 	for i := range p.form {
 		note(p.form[i].name)
 	}
-	if len(p.query) > 0 && p.json == nil {
+	for _, list := range [...][]field{p.params, p.query} {
+		for i := range list {
+			note(list[i].name)
+			p.ban(list[i].name)
+		}
+	}
+}
+
+// ban refuses a name in bodies where no source reads it.
+func (p *Program) ban(name string) {
+	if p.json == nil {
 		p.json = new(node)
 	}
-	for i := range p.query {
-		p.json.ban(p.query[i].name)
+	p.json.ban(name)
+	if findField(p.form, name) == nil && !slices.Contains(p.bans, name) {
+		p.bans = append(p.bans, name)
 	}
 }
 

@@ -150,6 +150,7 @@ func TestReadFindsFactsInTheQuery(t *testing.T) {
 	f("x=1;country=ML", "body_ambiguous")
 	f("customer[phones][0][msisdn]=1", "body_ambiguous")
 	f("customer=1", "body_ambiguous")
+	f("customer.phones=1", "body_ambiguous")
 	f("msisdn=1", "body_ambiguous")
 	f("phones=1", "") // neither where the body's way begins nor where it ends
 }
@@ -187,6 +188,31 @@ func TestReadRefusesQueryFieldsInTheBody(t *testing.T) {
 			t.Errorf("%s: got %s, want nothing: the name is no top-level member there", body, got)
 		}
 	}
+}
+
+// A policy field of the path may not stand in the query or the body: where they
+// are merged, some frameworks take those before the path. A body that a source
+// reads it from too is judged in both.
+func TestReadRefusesPathFieldsElsewhere(t *testing.T) {
+	p := program(t, policy.FactsText{Operator: []string{"path:{mode}"}})
+	f := func(p *Program, target, body, contentType, want string) {
+		t.Helper()
+		in := request(t, "POST", target, body, contentType)
+		in.Params = []Param{{"mode", []byte("mtn")}}
+		if got := read(t, p, in); got != want {
+			t.Errorf("%s %s: got %q, want %q", target, body, got, want)
+		}
+	}
+	const json = "Content-Type: application/json"
+	f(p, "/pay/mtn", `{"amount":1,"x":{"mode":1}}`, json, "operator=mtn")
+	f(p, "/pay/mtn?a=1", "amount=1", formType, "operator=mtn")
+	f(p, "/pay/mtn?mode=moov", `{}`, json, "body_ambiguous")
+	f(p, "/pay/mtn?Mode[]=moov", `{}`, json, "body_ambiguous")
+	f(p, "/pay/mtn", `{"mode":"moov"}`, json, "body_ambiguous")
+	f(p, "/pay/mtn", `{"MODE":"moov"}`, json, "body_ambiguous")
+	f(p, "/pay/mtn", "mode=moov", formType, "body_ambiguous")
+	declared := program(t, policy.FactsText{Operator: []string{"path:{mode}", "json:/mode"}})
+	f(declared, "/pay/mtn", `{"mode":"moov"}`, json, "operator=mtn,moov")
 }
 
 // A field that both the query and the body may hold is read in both.
