@@ -155,32 +155,38 @@ func appendText[T string | []byte](b []byte, key string, text T) []byte {
 	b = append(b, ',', '"')
 	b = append(b, key...)
 	b = append(b, '"', ':', '"')
+	plain := 0 // where the bytes begin that need no escape and are not yet written
 	for i := 0; i < len(text); {
 		c := text[i]
-		switch {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
+		if c >= 0x20 && c < 0x7f && c != '"' && c != '\\' {
 			i++
-		case c < 0x20 || c == 0x7f:
-			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-			i++
-		case c < utf8.RuneSelf:
-			b = append(b, c)
-			i++
-		default:
-			var rune4 [utf8.UTFMax]byte
-			n := copy(rune4[:], text[i:])
-			r, size := utf8.DecodeRune(rune4[:n])
-			if r == utf8.RuneError && size <= 1 {
-				b = append(b, "\uFFFD"...)
-				i++
-				continue
-			}
-			b = append(b, rune4[:size]...)
-			i += size
+			continue
 		}
+		b = append(b, text[plain:i]...)
+		var size int
+		b, size = appendEscaped(b, c, text[i:min(i+utf8.UTFMax, len(text))])
+		i += size
+		plain = i
 	}
+	b = append(b, text[plain:]...)
 	return append(b, '"')
+}
+
+// appendEscaped appends one character that cannot stand for itself, or that
+// takes more than a byte, and says how many bytes of the text it took.
+func appendEscaped[T string | []byte](b []byte, c byte, text T) ([]byte, int) {
+	switch {
+	case c == '"' || c == '\\':
+		return append(b, '\\', c), 1
+	case c < utf8.RuneSelf:
+		return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15]), 1
+	}
+	var room [utf8.UTFMax]byte
+	r, size := utf8.DecodeRune(room[:copy(room[:], text)])
+	if r == utf8.RuneError && size <= 1 {
+		return append(b, "\uFFFD"...), 1
+	}
+	return append(b, room[:size]...), size
 }
 
 const hexDigits = "0123456789abcdef"
