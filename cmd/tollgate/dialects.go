@@ -25,13 +25,13 @@ func endpoints(cfg *configs.Config, exchanger *issue.Exchanger, keys *auth.KeySe
 		place.JWKS = cfg.Endpoints.JWKS
 	}
 	var list []gateway.EndpointSpec
-	add := func(path string, e gateway.Endpoint) {
-		if path != "" {
-			list = append(list, gateway.EndpointSpec{Path: path, Endpoint: e})
+	add := func(e gateway.EndpointSpec) {
+		if e.Path != "" {
+			list = append(list, e)
 		}
 	}
-	add(cfg.Endpoints.Token, &oauth.Token{Exchanger: exchanger})
-	add(cfg.Endpoints.Metadata, &oauth.Metadata{Place: place})
-	add(cfg.Endpoints.JWKS, &oauth.Keys{JWKS: keys.JWKS})
+	add(gateway.EndpointSpec{Path: cfg.Endpoints.Token, Endpoint: &oauth.Token{Exchanger: exchanger}, Issues: true})
+	add(gateway.EndpointSpec{Path: cfg.Endpoints.Metadata, Endpoint: &oauth.Metadata{Place: place}})
+	add(gateway.EndpointSpec{Path: cfg.Endpoints.JWKS, Endpoint: &oauth.Keys{JWKS: keys.JWKS}})
 	return list
 }
