@@ -120,12 +120,16 @@ func (s *service) explain(ctx context.Context, v *visit, in *struct{ Body docume
 	if err := sent.faults.problem(); err != nil {
 		return nil, err
 	}
-	if err := s.mayAsk(ctx, v, &order); err != nil {
+	asked, err := s.mayAsk(ctx, v, &order)
+	if err != nil {
 		return nil, err
 	}
 	e, err := s.explainer(ctx, inquiry)
 	if err != nil {
 		return nil, missing(err, "token")
+	}
+	if e.Handle == "" { // refused before it mattered whose the request is
+		e.Handle, e.Merchant = asked.Handle, asked.Merchant
 	}
 	if err := s.noteExplanation(ctx, v, &e); err != nil {
 		return nil, err
@@ -134,16 +138,16 @@ func (s *service) explain(ctx context.Context, v *visit, in *struct{ Body docume
 }
 
 // mayAsk keeps explain from becoming an oracle: what a credential is worth is
-// told to operators and admins only, and a merchant hears of its own tokens.
-func (s *service) mayAsk(ctx context.Context, v *visit, order *explainOrder) error {
+// told to operators and admins only, and a merchant hears of its own tokens. It
+// answers the token that is asked about by its id.
+func (s *service) mayAsk(ctx context.Context, v *visit, order *explainOrder) (token.Token, error) {
 	if order.Credential != "" {
 		if v.role != token.RoleAdmin && v.role != token.RoleOperator {
-			return forbidden("Asking by credential needs the role admin or operator; ask by token_id.")
+			return token.Token{}, forbidden("Asking by credential needs the role admin or operator; ask by token_id.")
 		}
-		return nil
+		return token.Token{}, nil
 	}
-	_, err := s.token(ctx, v, order.TokenID)
-	return err
+	return s.token(ctx, v, order.TokenID)
 }
 
 // noteExplanation writes the audit row: whose token, and the verdict; neither

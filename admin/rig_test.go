@@ -98,11 +98,7 @@ func newRig(t *testing.T, change ...func(*admin.Options)) *rig {
 func (r *rig) explainer(_ context.Context, q admin.Inquiry) (admin.Explanation, error) {
 	q.Body = bytes.Clone(q.Body)
 	r.explained = append(r.explained, q)
-	e := r.explain
-	if e.Handle == "" {
-		e.Handle = q.Handle
-	}
-	return e, r.explainAs
+	return r.explain, r.explainAs
 }
 
 // minter adapts gateway/issue as cmd does.
