@@ -70,4 +70,5 @@ var words = map[token.Reason]Words{
 	token.UnauthorizedClient:   {"Unauthorized client", "The client may not use this grant."},
 	token.InvalidScope:         {"Invalid scope", "The scope is unknown or wider than the token's permissions."},
 	token.InvalidGrant:         {"Invalid grant", "The grant is unknown, spent or another client's."},
+	token.NotFound:             {"Not found", "There is no such token."},
 }

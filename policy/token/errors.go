@@ -14,6 +14,7 @@ const (
 	ErrStale    = Error("the record has changed since it was read")
 	ErrRevoked  = Error("the token is revoked")
 	ErrExists   = Error("it exists already")
+	ErrTooMany  = Error("there are as many as there can be")
 )
 
 // HeldError says that a phone number belongs to another token.

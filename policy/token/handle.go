@@ -19,17 +19,20 @@ type Kind uint8
 
 // The kinds of secret; their prefixes are published (see Parse).
 const (
-	KindNone    Kind = iota
-	KindKey          // tg_live_… or tg_test_…: a token's bearer secret
-	KindClient       // sec_live_…: the secret of a token's client credentials
-	KindSigning      // sig_live_…: HMAC key, the only secret that is kept, sealed
-	KindAccess       // tgo_…: opaque access token
-	KindRefresh      // tgr_…: refresh token
-	KindAdmin        // tga_…: admin API key
-	KindJWT          // a signed access token; never stored
+	KindNone     Kind = iota
+	KindKey           // tg_live_… or tg_test_…: a token's bearer secret
+	KindClient        // sec_live_…: the secret of a token's client credentials
+	KindSigning       // sig_live_…: HMAC key, the only secret that is kept, sealed
+	KindAccess        // tgo_…: opaque access token
+	KindRefresh       // tgr_…: refresh token
+	KindAdmin         // tga_…: admin API key
+	KindJWT           // a signed access token; never stored
+	KindPassword      // e-mail and password of a dashboard user, as Basic carries them
+	KindSigned        // signed parameters: a compact JWS under the signing secret; never stored
+	KindMAC           // a signed request: an HMAC under the signing secret; never stored
 )
 
-var kindNames = [...]string{"none", "key", "client_secret", "signing_secret", "access_token", "refresh_token", "admin_key", "jwt"}
+var kindNames = [...]string{"none", "key", "client_secret", "signing_secret", "access_token", "refresh_token", "admin_key", "jwt", "password", "signed_parameters", "signed_request"}
 
 // String is the word the admin API uses for the kind.
 func (k Kind) String() string {

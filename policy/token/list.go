@@ -6,9 +6,11 @@ const StatusAll Status = "ALL"
 // Filter narrows a list of tokens. Every field that is set must hold.
 type Filter struct {
 	Page
-	Merchant string // that merchant's tokens only; "" for every merchant's
-	Status   Status // "" leaves out revoked ones; StatusAll leaves out none
-	Query    string // a piece of the name, the description or the handle, in any case; % and _ are ordinary characters
+	Merchant    string      // that merchant's tokens only; "" for every merchant's
+	Parent      Handle      // that token's children only; "" for all
+	Environment Environment // EnvAny for both
+	Status      Status      // "" leaves out revoked ones; StatusAll leaves out none
+	Query       string      // a piece of the name, the description or the handle, in any case; % and _ are ordinary characters
 }
 
 // MerchantFilter narrows a list of merchants.
@@ -16,6 +18,13 @@ type MerchantFilter struct {
 	Page
 	ID    string // that one only: what a merchant's own key may see; "" for all
 	Query string // a piece of the name or the id, in any case
+}
+
+// UserFilter narrows a list of users.
+type UserFilter struct {
+	Page
+	Merchant string // that merchant's users only; "" for all
+	Query    string // a piece of the email address or the id, in any case
 }
 
 // AdminKeyFilter narrows a list of admin keys.

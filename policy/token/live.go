@@ -15,6 +15,7 @@ type Live struct {
 	ExpiresAt      Instant // 0: never
 	ClientID       string
 	Generations    []Generation // accepted client-secret generations, which JWTs are tied to
+	Families       []string     // live refresh families, oldest first, at most MaxFamilies; what was minted in another one has ended
 	Permissions    []string
 	Restricts      Restricts
 	Rules          Rules    // what is judged
@@ -64,10 +65,14 @@ func (l *Live) Accepts(generation int, now Instant) bool {
 type Principal struct {
 	Live       *Live
 	Kind       Kind
-	Generation int      // of the key or client secret; for a JWT that of the client secret it was minted with
+	Generation int      // of the key or client secret; for a JWT and an access token that of the client secret it was minted with
 	EndsAt     Instant  // when this credential ends (grace, exp); 0: with its token
 	Scope      []string // of a JWT that asked for one; nil: not narrowed
 	ID         string   // jti of a JWT; "" otherwise
+	Family     string   // of a refresh token and of what was minted in a family: it ends with it; "" otherwise
+	User       string   // usr_… of a dashboard user, whose Live names no token; "" otherwise
+
+	Preauthorised bool // an access token that opens an enhanced key
 }
 
 // Standing is the first reason of row 5 at now for this credential and its
@@ -79,7 +84,10 @@ func (p *Principal) Standing(now Instant) Reason {
 	if p.EndsAt.Reached(now) {
 		return TokenExpired
 	}
-	if p.Kind == KindJWT && !p.Live.Accepts(p.Generation, now) {
+	if (p.Kind == KindJWT || p.Kind == KindAccess) && !p.Live.Accepts(p.Generation, now) {
+		return TokenRevoked
+	}
+	if p.Family != "" && !contains(p.Live.Families, p.Family) {
 		return TokenRevoked
 	}
 	return Allowed

@@ -7,9 +7,21 @@ import "net/netip"
 // pooled with its request.
 type Presented struct {
 	Dialect string // the dialect that read it
-	Kind    Kind   // KindKey or KindJWT; KindNone: of no shape we know
-	Secret  []byte // exactly the bytes to hash or verify
-	Digest  Digest // of Secret; filled in by the verifier
+	Kind    Kind   // KindKey, KindJWT, KindPassword, KindSigned or KindMAC; KindNone: of no shape we know
+
+	// Secret is exactly the bytes to hash or verify: the key; the JWT; the
+	// base64 text of a Basic value (KindPassword), decoded only when it is not
+	// remembered; the JWS inside the raw query (KindSigned); the whole
+	// X-Signature value (KindMAC).
+	Secret []byte
+	Access []byte // ACCESS-TOKEN beside a key, as sent; nil: none was sent
+
+	// Of KindMAC only.
+	Name []byte // the client id that says whose secret it is
+	At   int64  // t: when it was signed, in Unix seconds
+	MAC  []byte // v1: 64 lower-case hexadecimal characters, not decoded
+
+	Digest Digest // of Secret; filled in by the verifier
 }
 
 // Reset forgets what was presented.
@@ -72,9 +84,11 @@ type Presence uint8
 
 // Absent: nothing of this dialect. Found: Presented is filled in. Malformed:
 // something on the dialect's carrier that it cannot read; Presented carries
-// what there was, and the request is refused in the dialect's words.
+// what there was, and the request is refused in the dialect's words. Ambiguous:
+// two credentials of this one dialect, and Presented has KindNone.
 const (
 	Absent Presence = iota
 	Found
 	Malformed
+	Ambiguous
 )

@@ -81,6 +81,7 @@ const (
 	UnauthorizedClient
 	InvalidScope
 	InvalidGrant
+	NotFound // the token that a call is about: unknown, or not the caller's
 
 	reasonCount
 )
@@ -167,6 +168,7 @@ var reasons = [reasonCount]reasonFact{
 	UnauthorizedClient:   {"unauthorized_client", 400, 0, OutcomeDenied},
 	InvalidScope:         {"invalid_scope", 400, 0, OutcomeDenied},
 	InvalidGrant:         {"invalid_grant", 400, 0, OutcomeDenied},
+	NotFound:             {"not_found", 404, 0, OutcomeClientError},
 }
 
 // Code is the reason's published word, as logs, metrics and explain carry it.

@@ -77,6 +77,7 @@ type Merchant struct {
 	Name      string
 	Active    bool     // false: suspended, which stops all its tokens
 	IPRanges  []string // hold for every token of the merchant; empty: none is asked for
+	Webhook   Webhook  // for tokens that have none of their own
 	CreatedAt Instant
 	UpdatedAt Instant
 	Version   int64
