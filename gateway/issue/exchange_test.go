@@ -218,6 +218,25 @@ func TestTheAccessTokenDoesNotOutliveItsToken(t *testing.T) {
 	}
 }
 
+// An access token names the generation of the secret it was traded for, so that
+// it ends with that one and not with another.
+func TestTheAccessTokenNamesItsGeneration(t *testing.T) {
+	d := newDesk(t)
+	c := d.add()
+	next, kept, err := d.minter.Mint(issue.Wanted{Kind: token.KindClient, Environment: token.EnvLive, Handle: c.Handle, Generation: 2})
+	d.ok(err)
+	_, err = d.store.RotateCredential(t.Context(), act, c.Handle, kept, time.Hour)
+	d.ok(err)
+	for generation, secret := range map[string][]byte{"1": c.secret, "2": next} {
+		o := d.order(c)
+		o.ClientSecret = secret
+		claims, _ := base64.RawURLEncoding.DecodeString(strings.Split(d.want(o, token.Allowed).AccessToken, ".")[1])
+		if !strings.Contains(string(claims), `"jti":"`+generation+`.`) {
+			t.Errorf("traded for generation %s: %s", generation, claims)
+		}
+	}
+}
+
 // Each reason there is for no access token, in words for the log. Before the
 // secret was right nothing tells whether the client exists.
 func TestExchangeRefuses(t *testing.T) {
