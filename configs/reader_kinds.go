@@ -39,28 +39,38 @@ func (r *reader) readStruct(key string, n *yaml.Node, v reflect.Value) {
 	r.eachPair(key, n, func(name *yaml.Node, value *yaml.Node) {
 		at := slices.IndexFunc(known, func(f field) bool { return f.name == name.Value })
 		if at < 0 {
-			r.unknown(key, name, known)
+			if meant := r.unknown(key, name, known); meant != "" && !writes(n, meant) {
+				r.broken[below(key, meant)] = true // it is not missing as well
+			}
 			return
 		}
 		r.read(below(key, name.Value), value, v.Field(known[at].index))
 	})
 }
 
-// unknown reports a key that means nothing, with the key that was likely
-// meant, and counts that one as written: it is not missing as well.
-func (r *reader) unknown(key string, name *yaml.Node, known []field) {
+// writes reports whether a mapping has the key.
+func writes(n *yaml.Node, key string) bool {
+	for i := 0; i < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
+}
+
+// unknown reports a key that means nothing, with the key that was likely meant,
+// which it returns; "" when none is close.
+func (r *reader) unknown(key string, name *yaml.Node, known []field) (meant string) {
 	if r.full() {
-		return
+		return ""
 	}
 	names := make([]string, len(known))
 	for i := range known {
 		names[i] = known[i].name
 	}
-	meant := nearest(name.Value, names)
+	meant = nearest(name.Value, names)
 	r.failAt(origin{line: name.Line, column: name.Column}, below(key, name.Value), "%s", r.unknownKey(name.Value, meant, names))
-	if meant != "" {
-		r.broken[below(key, meant)] = true
-	}
+	return meant
 }
 
 // readList reads a sequence.

@@ -202,7 +202,7 @@ func (x *explainer) compose() token.Reason {
 	if broken {
 		return token.MalformedRequest
 	}
-	if len(b) > x.passage.gateway.limits.MaxHeader {
+	if len(b) > x.passage.snapshot.limits.MaxHeader {
 		return token.HeadersTooLarge
 	}
 	if err := x.header.Read(bufio.NewReaderSize(bytes.NewReader(b), len(b)+1)); err != nil {

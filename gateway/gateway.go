@@ -75,7 +75,7 @@ type Options struct {
 	Now        func() time.Time
 	Rand       io.Reader   // request ids; must be safe for concurrent use, as crypto/rand.Reader is
 	Stale      func() bool // true: no verdict may be given, every one is 503; nil: never
-	Limits     Limits
+	Limits     Limits      // of plans that bring none
 }
 
 // Limits bound what one client may take. A zero field takes the default named
@@ -112,9 +112,7 @@ func setDefault[T int | time.Duration](field *T, value T) {
 // Gateway serves the data plane. It is safe for concurrent use.
 type Gateway struct {
 	options   Options
-	limits    Limits
 	dialects  map[string]Dialect
-	server    *fasthttp.Server
 	current   atomic.Pointer[snapshot] // what a request reads once, at its start
 	applying  sync.Mutex               // held by Apply: one at a time
 	passages  sync.Pool
@@ -125,8 +123,11 @@ type Gateway struct {
 
 	ready    atomic.Bool
 	draining atomic.Bool
-	guarding sync.Mutex
+	serving  sync.Mutex
 	guards   []*guard // of the listeners that are served
+	stage    *stage   // that takes new connections; nil before Serve
+	retired  []*stage // that connections which began there may still be on
+	over     bool     // Shutdown has been called
 }
 
 // New makes a gateway that has no plan yet and serves nobody: Apply gives it
@@ -135,7 +136,7 @@ func New(o Options) (*Gateway, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	g := &Gateway{options: o, limits: o.Limits.withDefaults(), dialects: map[string]Dialect{}, permits: newPermits(o.Now())}
+	g := &Gateway{options: o, dialects: map[string]Dialect{}, permits: newPermits(o.Now())}
 	for _, d := range o.Dialects {
 		if g.dialects[d.Name()] != nil {
 			return nil, fmt.Errorf("gateway: two dialects are called %q", d.Name())
@@ -151,7 +152,6 @@ func New(o Options) (*Gateway, error) {
 		g.accessLog = newLineLog(o.AccessLog, g.meters.logDropped)
 	}
 	g.passages.New = func() any { return new(passage) }
-	g.server = g.newServer()
 	return g, nil
 }
 

@@ -21,12 +21,12 @@ import (
 // counted, overall and by address, and those that are too many are closed.
 type guard struct {
 	net.Listener
-	maxConns   int
-	maxPerIP   int // 0: no limit
 	refused    *prometheus.CounterVec
 	closing    context.Context // done once the listener is closed
 	stop       context.CancelFunc
 	mutex      sync.Mutex
+	maxConns   int
+	maxPerIP   int // 0: no limit
 	open       map[*guardedConn]struct{}
 	addresses  map[netip.Addr]int
 	acceptPace time.Duration // the pause after the first error in a row
@@ -71,6 +71,13 @@ func (g *guard) Accept() (net.Conn, error) {
 	}
 }
 
+// bound sets other limits; connections that are beyond them stay.
+func (g *guard) bound(limits Limits) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	g.maxConns, g.maxPerIP = limits.MaxConns, limits.MaxConnsPerIP
+}
+
 func (g *guard) wait(pause time.Duration) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -80,8 +87,11 @@ func (g *guard) wait(pause time.Duration) {
 	}
 }
 
-// Close closes the listener; connections live on.
+// Close closes the listener; connections live on. It may be called again.
 func (g *guard) Close() error {
+	if g.closing.Err() != nil {
+		return nil
+	}
 	g.stop()
 	return g.Listener.Close()
 }

@@ -46,7 +46,7 @@ func (g *Gateway) received(h *fasthttp.RequestHeader) (config fasthttp.RequestCo
 		return refuseBody(h)
 	}
 	config.MaxRequestBodySize = p.maxBody()
-	config.ReadTimeout = g.limits.ReadBodyTimeout
+	config.ReadTimeout = p.snapshot.limits.ReadBodyTimeout
 	if p.route != nil && p.route.stream {
 		config.WriteTimeout = streamWriteTimeout
 	}

@@ -162,24 +162,29 @@ func TestRefusalReachesClientThatSendsFirst(t *testing.T) {
 
 // Slow headers and slow bodies end at their deadlines with 408, and are told of.
 func TestSlowRequestsEnd(t *testing.T) {
-	r := newRig(t, withOptions(func(o *gateway.Options) {
-		o.Limits.ReadHeaderTimeout, o.Limits.ReadBodyTimeout = 200*time.Millisecond, 200*time.Millisecond
-	}))
-	key := r.roster.add(t, "good", nil)
-	if a := r.raw(t, "GET /v1/status/1 HTTP/1.1\r\nHost: a\r\nX-Slow"); a.status != 408 || a.code() != "request_timeout" || !a.closed {
-		t.Errorf("slow headers got %+v; want 408", a)
-	}
-	text := request("POST", "/v1/payments/1", goodBody, bearer(key), jsonType)
-	if a := r.raw(t, text[:len(text)-5]); a.status != 408 || a.code() != "request_timeout" || !a.closed {
-		t.Errorf("a slow body got %+v; want 408", a)
-	}
-	for _, e := range r.events(t, 2) {
-		if e["reason"] != "request_timeout" || e["outcome"] != "client_error" {
+	const soon, never = 200 * time.Millisecond, time.Hour // each deadline alone has to end its part
+	good := request("POST", "/v1/payments/1", goodBody, jsonType)
+	for name, c := range map[string]struct {
+		header, body time.Duration
+		text         string
+	}{
+		"headers": {soon, never, "GET /v1/status/1 HTTP/1.1\r\nHost: a\r\nX-Slow"},
+		"body":    {never, soon, good[:len(good)-5]},
+	} {
+		r := newRig(t, withOptions(func(o *gateway.Options) {
+			o.Limits.ReadHeaderTimeout, o.Limits.ReadBodyTimeout = c.header, c.body
+		}))
+		key := r.roster.add(t, "good", nil)
+		text := strings.Replace(c.text, jsonType, jsonType+"\r\n"+bearer(key), 1)
+		if a := r.raw(t, text); a.status != 408 || a.code() != "request_timeout" || !a.closed {
+			t.Errorf("slow %s got %+v; want 408", name, a)
+		}
+		if e := r.events(t, 1)[0]; e["reason"] != "request_timeout" || e["outcome"] != "client_error" {
 			t.Errorf("event %v", e)
 		}
-	}
-	if n := len(r.origin.requests()); n != 0 {
-		t.Errorf("the upstream saw %d requests", n)
+		if n := len(r.origin.requests()); n != 0 {
+			t.Errorf("the upstream saw %d requests", n)
+		}
 	}
 }
 

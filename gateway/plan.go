@@ -19,6 +19,8 @@ type Plan struct {
 	ForwardedHeader ForwardedHeader
 	PerTokenRate    policy.Rate // for tokens without a rate of their own; zero: none
 	PerIPRate       policy.Rate // zero: none
+	Limits          *Limits     // nil: those of Options; connections that are open keep the limits they began with, but for bodies
+	Quiet           bool        // no access log is written
 }
 
 // EndpointSpec puts an endpoint of our own at an exact path, on every host.

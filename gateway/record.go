@@ -16,6 +16,9 @@ func (p *passage) finish() {
 	g := p.gateway
 	resp := &p.ctx.Response
 	resp.Header.SetBytesV("X-Request-Id", p.requestID[:])
+	if g.draining.Load() {
+		resp.SetConnectionClose() // so that no client is about to reuse it when the listeners close
+	}
 	if p.unread || resp.ConnectionClose() {
 		linger(p.ctx.Conn())
 	}
@@ -26,7 +29,7 @@ func (p *passage) finish() {
 	}
 	took := g.options.Now().Sub(p.now)
 	p.count(took)
-	if g.accessLog != nil {
+	if g.accessLog != nil && !p.snapshot.quiet {
 		p.line = p.appendLine(p.line[:0], took)
 		g.accessLog.write(p.line)
 	}

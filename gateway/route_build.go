@@ -24,7 +24,7 @@ func (g *Gateway) compileRoute(spec *RouteSpec, s *snapshot) (placement, error) 
 		maxBody: spec.MaxBody, timeout: spec.Timeout, stream: spec.Stream,
 		allowChunked: spec.AllowChunked, allowUnderscores: spec.AllowUnderscores, forwardCredentials: spec.ForwardCredentials,
 	}
-	setDefault(&r.maxBody, g.limits.MaxBody)
+	setDefault(&r.maxBody, s.limits.MaxBody)
 	for _, segment := range pat.segments {
 		if segment.kind != kindLiteral {
 			r.names = append(r.names, segment.text)

@@ -20,7 +20,7 @@ const (
 
 // newServer sets fasthttp up. The settings are those that were tested together
 // (security.md §2.3); each answers a way in which the defaults fail.
-func (g *Gateway) newServer() *fasthttp.Server {
+func (g *Gateway) newServer(limits Limits) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler: func(ctx *fasthttp.RequestCtx) {
 			defer g.lastResort(ctx)
@@ -32,13 +32,13 @@ func (g *Gateway) newServer() *fasthttp.Server {
 		},
 		HeaderReceived: g.received,
 
-		ReadTimeout:        g.limits.ReadHeaderTimeout,
-		WriteTimeout:       g.limits.WriteTimeout,
-		IdleTimeout:        g.limits.IdleTimeout,
-		ReadBufferSize:     g.limits.MaxHeader,
-		MaxRequestBodySize: g.limits.MaxBody,
+		ReadTimeout:        limits.ReadHeaderTimeout,
+		WriteTimeout:       limits.WriteTimeout,
+		IdleTimeout:        limits.IdleTimeout,
+		ReadBufferSize:     limits.MaxHeader,
+		MaxRequestBodySize: limits.MaxBody,
 		MaxRequestsPerConn: maxRequestsPerConn,
-		Concurrency:        2*g.limits.MaxConns + 1024, // the guard counts; this must never be what refuses
+		Concurrency:        2*limits.MaxConns + 1024, // the guard counts; this must never be what refuses
 
 		DisablePreParseMultipartForm: true, // what is judged would not be what is forwarded
 		NoDefaultServerHeader:        true,
@@ -59,32 +59,52 @@ func (silence) Printf(string, ...any) {}
 // Serve accepts connections until Shutdown; then it gives nil. A plan must have
 // been applied. A TLS listener keeps its TLS.
 func (g *Gateway) Serve(ln net.Listener) error {
-	if g.current.Load() == nil {
-		return errors.New("gateway: Serve before Apply: there is no route yet")
+	guarded, err := g.guard(ln)
+	if err != nil {
+		return err
 	}
-	guarded := newGuard(ln, g.limits, g.meters.connections)
-	g.guarding.Lock()
-	g.guards = append(g.guards, guarded)
-	g.guarding.Unlock()
-	return g.server.Serve(guarded)
+	for {
+		c, err := guarded.Accept()
+		switch {
+		case err == nil:
+			g.hand(c)
+		case guarded.closing.Err() != nil:
+			return nil
+		default:
+			return err
+		}
+	}
 }
 
-// Shutdown drains: /-/readyz is 503 from now on, requests are still accepted for
-// the drain delay, then the listeners close, requests under way finish, and idle
-// connections end. When ctx ends first, what is left is cut and the error is
+// guard puts a guard before a listener and sees that there is a stage.
+func (g *Gateway) guard(ln net.Listener) (*guard, error) {
+	g.serving.Lock() // before the limits are read: Apply sets later ones under it
+	defer g.serving.Unlock()
+	s := g.current.Load()
+	if s == nil {
+		return nil, errors.New("gateway: Serve before Apply: there is no route yet")
+	}
+	guarded := newGuard(ln, s.limits, g.meters.connections)
+	if g.over {
+		return guarded, guarded.Close()
+	}
+	g.guards = append(g.guards, guarded)
+	if g.stage == nil {
+		g.stage = g.newStage(s.limits)
+	}
+	return guarded, nil
+}
+
+// Shutdown drains: /-/readyz is 503 and every answer ends its connection from now
+// on, so that balancers and clients turn elsewhere; requests are still accepted
+// for the drain delay, then the listeners close, requests under way finish, and
+// idle connections end. When ctx ends first, what is left is cut and the error is
 // ctx's. The access log is written out in either case, unless its sink is stuck
 // past ctx.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.draining.Store(true)
 	g.awaitDrain(ctx)
-	err := g.server.ShutdownWithContext(ctx)
-	if err != nil {
-		g.guarding.Lock()
-		for _, guarded := range g.guards {
-			guarded.closeAll()
-		}
-		g.guarding.Unlock()
-	}
+	err := g.endStages(ctx)
 	g.applying.Lock()
 	defer g.applying.Unlock()
 	if s := g.current.Load(); s != nil {
@@ -96,10 +116,11 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 }
 
 func (g *Gateway) awaitDrain(ctx context.Context) {
-	if g.limits.DrainDelay <= 0 {
+	s := g.current.Load()
+	if s == nil || s.limits.DrainDelay <= 0 {
 		return
 	}
-	delay := time.NewTimer(g.limits.DrainDelay)
+	delay := time.NewTimer(s.limits.DrainDelay)
 	defer delay.Stop()
 	select {
 	case <-delay.C:

@@ -15,6 +15,8 @@ type snapshot struct {
 	peers     *peers
 	upstreams map[string]*servedUpstream
 	rates     rates
+	limits    Limits
+	quiet     bool                    // no access log
 	labels    map[string]*routeMeters // of all routes and own endpoints
 }
 
@@ -57,6 +59,7 @@ func (g *Gateway) Apply(plan Plan) error {
 		return err
 	}
 	g.current.Store(next)
+	g.restage(next.limits)
 	for _, u := range next.upstreams {
 		if u.fresh {
 			u.start()
@@ -101,6 +104,8 @@ func (g *Gateway) compile(plan *Plan, old *snapshot) (*snapshot, error) {
 	s := &snapshot{
 		peers:     newPeers(plan.ForwardedHeader, plan.TrustedProxies),
 		rates:     rates{perToken: plan.PerTokenRate, perIP: plan.PerIPRate},
+		limits:    g.limitsOf(plan),
+		quiet:     plan.Quiet,
 		upstreams: map[string]*servedUpstream{},
 		labels:    map[string]*routeMeters{},
 	}
@@ -152,6 +157,14 @@ func (s *snapshot) bindMeters(placements []placement, own []*ownEndpoint) {
 			e.route.meters = e.meters
 		}
 	}
+}
+
+// limitsOf are a plan's limits, whole.
+func (g *Gateway) limitsOf(plan *Plan) Limits {
+	if plan.Limits != nil {
+		return plan.Limits.withDefaults()
+	}
+	return g.options.Limits.withDefaults()
 }
 
 // metersOf keeps the children of a label that the old plan had too.

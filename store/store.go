@@ -25,6 +25,7 @@ type Store struct {
 
 	listeners atomic.Pointer[[]func(token.Change)]
 	feed      feed
+	prepared  prepared
 }
 
 // New makes a store of an opened engine: it brings the schema to where

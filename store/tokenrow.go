@@ -83,18 +83,25 @@ func scanToken(r scanner, t *token.Token, lead ...any) error {
 	into := append(lead, &t.Handle, &t.Merchant, &t.Parent, &t.ClientID, &t.Name, &t.Description,
 		&env, &mode, &t.Enabled, &t.Enhanced, &t.Webhook.URL, &t.Webhook.Format, &t.CreatedAt, &t.UpdatedAt, &t.ExpiresAt, &t.RevokedAt,
 		&t.LastUsedAt, &t.LastUsedIP, &t.Version, &t.Numbers)
-	if err := r.Scan(append(into, b.fields()...)...); err != nil {
+	err := r.Scan(append(into, b.fields()...)...)
+	if err != nil {
 		return err
 	}
-	var known [2]bool
-	t.Environment, known[0] = token.ParseEnvironment(env)
-	t.Mode, known[1] = token.ParseMode(mode)
-	if !known[0] || !known[1] {
-		return fmt.Errorf("token %s: environment %q, mode %q: written by another version?", t.Handle, env, mode)
+	if t.Environment, t.Mode, err = readWords(env, mode); err != nil {
+		return fmt.Errorf("token %s: %w", t.Handle, err)
 	}
-	var err error
 	t.Bounds, err = b.bounds()
 	return err
+}
+
+// readWords reads what a token's two enumerations are written as.
+func readWords(env, mode string) (token.Environment, token.Mode, error) {
+	e, okEnv := token.ParseEnvironment(env)
+	m, okMode := token.ParseMode(mode)
+	if !okEnv || !okMode {
+		return 0, 0, fmt.Errorf("environment %q, mode %q: written by another version?", env, mode)
+	}
+	return e, m, nil
 }
 
 // findToken reads a token with all its credentials.

@@ -3,7 +3,6 @@ package auth_test
 import (
 	"context"
 	"runtime"
-	"sync"
 	"testing"
 
 	"tollgate/policy/token"
@@ -24,40 +23,6 @@ func (r *rig) gate() *gate {
 	}
 	r.loader.hook.Store(&hook)
 	return g
-}
-
-// Any number of first uses of one credential, at once, are one load.
-func TestOneLoadForOneDigest(t *testing.T) {
-	r := newRig(t)
-	m := r.add()
-	jwt := r.grant(m, "")
-	for name, secret := range map[string][]byte{"key": m.key, "jwt": jwt} {
-		t.Run(name, func(t *testing.T) {
-			r.cache.ForgetAll()
-			g := r.gate()
-			var all sync.WaitGroup
-			loads := r.loads(func() {
-				for range 50 {
-					all.Go(func() {
-						if _, reason := r.verify(secret); reason != token.Allowed {
-							t.Errorf("reason %v", reason)
-						}
-					})
-				}
-				<-g.reading
-				for range 1000 {
-					runtime.Gosched()
-				}
-				close(g.answer)
-				all.Wait()
-			})
-			// Whoever came after the load was over asks again, unless it was
-			// remembered by then, which ristretto does in its own time.
-			if loads > 3 {
-				t.Errorf("50 uses at once were %d loads", loads)
-			}
-		})
-	}
 }
 
 // A request that begins after a change was acknowledged does not join a load

@@ -1,7 +1,6 @@
 package auth_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -173,23 +172,6 @@ func TestAStoreOutageIsNoVerdict(t *testing.T) {
 	r.want(fresh.key, token.Allowed)
 	r.want(jwt, token.Allowed)
 	r.want(made, token.TokenInvalid)
-}
-
-// A store that does not answer is given up after the timeout.
-func TestAStoreThatHangs(t *testing.T) {
-	r := newRig(t)
-	m := r.add()
-	hang := func(ctx context.Context) error {
-		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > time.Second {
-			t.Error("a load has no deadline within a second")
-		}
-		ctx, cancel := context.WithCancel(ctx)
-		cancel() // the deadline, without waiting for it
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	r.loader.hook.Store(&hang)
-	r.want(m.key, token.CannotDecide)
 }
 
 // Examine answers as Verify does and leaves no trace: no use, no count, nothing

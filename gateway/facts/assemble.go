@@ -42,11 +42,6 @@ func (w *work) assemble(p *Program, in *Input) bool {
 	for kind := range out.Hollow {
 		out.Hollow[kind] = w.hollow&(1<<kind) != 0
 	}
-	for i := range p.slots {
-		if sl := &p.slots[i]; sl.role == roleFront && w.hollow&sl.group != 0 {
-			out.Hollow[sl.kind] = true
-		}
-	}
 	out.Guard = w.judgeGuards(p)
 	return true
 }

@@ -76,6 +76,7 @@ func TestReadRefusesAmbiguousJSON(t *testing.T) {
 	f("high surrogate and letter", `{"x":"\ud800A"}`)
 	f("lone low surrogate", `{"x":"\udc00"}`)
 	f("surrogates turned round", `{"x":"\udc00\ud800"}`)
+	f("two low surrogates", `{"x":"\udc00\udc00"}`)
 	f("surrogate in a name", `{"\ud800":1}`)
 	f("too deep", strings.Repeat("[", 65)+strings.Repeat("]", 65))
 	f("empty", " ")

@@ -11,7 +11,8 @@ import (
 )
 
 // Program is a route's facts, compiled. It is immutable and safe for concurrent
-// use.
+// use. A route that has one has all its bodies read and judged, even when no
+// source reads the body: a policy field there would stand in a second place.
 type Program struct {
 	catalogue *policy.Catalogue
 	slots     []slot
@@ -105,11 +106,6 @@ func Compile(s *policy.FactSpec, c *policy.Catalogue) (*Program, error) {
 	p.shadow()
 	return p, nil
 }
-
-// Inspects reports whether the program has a source at all. A route with facts
-// has its bodies read and judged even when no source reads the body: a policy
-// field there would be the same field in a second place.
-func (p *Program) Inspects() bool { return len(p.slots) > 0 }
 
 // maxSlots is above what policy.ParseFacts lets through, so that a mark for
 // each slot or group fits into a word.

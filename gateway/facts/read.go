@@ -121,16 +121,3 @@ func (p *Program) wantedType() fault {
 	}
 	return faultWantEither
 }
-
-// Faults of what is around the body.
-const (
-	faultTypes      fault = "The request has more than one Content-Type."
-	faultEncoded    fault = "The body is encoded; send it without Content-Encoding."
-	faultWantJSON   fault = "The body must be application/json in UTF-8."
-	faultWantForm   fault = "The body must be application/x-www-form-urlencoded."
-	faultWantEither fault = "The body must be application/json in UTF-8 or application/x-www-form-urlencoded."
-	faultHeader     fault = "A header that carries a payment field stands twice, or under a name that some servers would take for it."
-	faultQuery      fault = "A payment field stands in the query twice, or where only the body may have it, or in a way that servers read differently."
-	faultPath       fault = "The path has an escape that cannot be read."
-	faultForm       fault = "The form has an escape, a semicolon, a control character or a byte that servers read differently."
-)

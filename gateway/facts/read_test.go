@@ -59,6 +59,7 @@ func TestReadRefusesDoubtfulEnvelopes(t *testing.T) {
 	f("body_ambiguous", "Content-Type: application/json", "Content-Type: application/json")
 	f("body_unsupported", "Content-Encoding: gzip")
 	f("body_unsupported", "Content-Encoding: identity", "Content-Encoding: br")
+	f("body_unsupported", "Content-Encoding: br", "Content-Encoding: identity")
 	f("body_unsupported", "Content-Encoding: identity, gzip")
 	f("body_unsupported", "Content-Encoding:")
 	f(goodFacts, "Content-Encoding: Identity")

@@ -22,24 +22,6 @@ type scanner struct {
 	out     *token.Facts
 }
 
-// fault says in one sentence what is wrong with a request. Faults are constants:
-// they quote nothing of the request.
-type fault string
-
-// What a JSON text can be refused for.
-const (
-	faultSyntax    fault = "The body is not one valid JSON value."
-	faultTrailing  fault = "Something follows the JSON value of the body."
-	faultUTF8      fault = "The body is not valid UTF-8."
-	faultSurrogate fault = "The body has half of a surrogate pair in a string."
-	faultDepth     fault = "The body is nested more than 64 deep."
-	faultDuplicate fault = "The body has a member name or field twice in one place."
-	faultLookalike fault = "The body has a name that some readers would take for a payment field: it differs from it only in letter case, or belongs in another part of the request."
-	faultType      fault = "A payment field of the body has another type than it should."
-	faultNUL       fault = "A payment field holds a NUL character."
-	faultMany      fault = "The request names too many parties; send them in smaller batches."
-)
-
 // run reads the text, looking for what lies below root. It is false when the
 // text is refused; fault says why.
 func (s *scanner) run(text []byte, root *node) bool {

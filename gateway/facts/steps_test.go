@@ -62,7 +62,8 @@ func TestTransforms(t *testing.T) {
 // that the request names.
 func TestAliasNamesOperators(t *testing.T) {
 	p := program(t, policy.FactsText{
-		Country: []string{"json:/countries/*"}, Operator: []string{"json:/named | alias", "json:/plain"},
+		Country: []string{"json:/countries/*", "json:/word | alias:words"}, Operator: []string{"json:/named | alias", "json:/plain"},
+		Tables: map[string]map[string]string{"words": {"ivory": "CI"}},
 	})
 	f := func(body, want string) {
 		t.Helper()
@@ -77,6 +78,7 @@ func TestAliasNamesOperators(t *testing.T) {
 	f(`{"countries":["XX"],"named":"om"}`, "country=XX operator=om")
 	f(`{"countries":["CI"],"named":"NEWCOMER"}`, "country=CI operator=NEWCOMER")
 	f(`{"named":"om"}`, "operator=om")
+	f(`{"word":"CI","named":"om"}`, "country=CI? operator=om") // a word of no table is no country
 }
 
 // With * every element must hold the field; an element of another type, or a
@@ -135,6 +137,7 @@ func TestConcatStaysInItsElement(t *testing.T) {
 		"json:/list/*/msisdn | concat:(json:/list/*/prefix)",
 		"json:/phone | concat:(json:/prefix)",
 		"json:/local | concat:(const:+225)",
+		"json:/list/*/others/*/phone",
 	}})
 	f := func(body, want string) {
 		t.Helper()
@@ -145,6 +148,7 @@ func TestConcatStaysInItsElement(t *testing.T) {
 	f(`{"list":[{"prefix":"1","phone":"a"},{"msisdn":"b","prefix":"2"},{"phone":"c","prefix":"3"}]}`, "phone=1a,2b,3c")
 	f(`{"list":[{"prefix":"1"},{"phone":"b","prefix":"2"}]}`, "phone=2b hollow=phone")
 	f(`{"list":[{"prefix":"1","phone":"a"},{"phone":"b"},{"prefix":"3"}]}`, "phone=1a hollow=phone")
+	f(`{"list":[{"prefix":"1","others":[{"phone":"x"},{"phone":"y"}],"phone":"a"}]}`, "phone=x,y,1a")
 	f(`{"phone":"a","prefix":"1"}`, "phone=1a")
 	f(`{"phone":"a"}`, "hollow=phone")
 	f(`{"phone":"a","prefix":null}`, "hollow=phone")
@@ -241,6 +245,9 @@ func TestReadBoundsValues(t *testing.T) {
 		in := post(t, body)
 		if got := p.Read(in, &out); got != want {
 			t.Errorf("%.20s… of %d bytes: got %v, want %v", body, len(body), got, want)
+		}
+		if want != token.Allowed && told(&out) != "" {
+			t.Errorf("%.20s… was refused and left facts behind", body)
 		}
 		if want != token.Allowed && !strings.Contains(in.Detail, "smaller batches") {
 			t.Errorf("the detail %q does not say what would do", in.Detail)

@@ -12,14 +12,27 @@ import (
 	"tollgate/policy/token"
 )
 
-// Memory is the cache, as far as clients go. Neither answer may be written to.
-type Memory interface {
+// Clients is the cache, as far as clients go. What it answers with may not be
+// written to.
+type Clients interface {
 	// RecallClient is a client that is remembered and true now, or nil.
 	RecallClient(id string) (*token.Live, []token.Credential)
 	// FindClient loads a client, remembers it under s, which was taken before,
 	// and hands errors of load on.
 	FindClient(id string, s token.Stamp, load func() (*token.Live, []token.Credential, error)) (*token.Live, []token.Credential, error)
 	Stamp(d *token.Digest) token.Stamp
+}
+
+// Unknowns is the memory of what the store does not know.
+type Unknowns interface {
+	RecallUnknown(k token.Kind, d *token.Digest, now token.Instant) bool
+	RememberUnknown(k token.Kind, d *token.Digest, s token.Stamp, now token.Instant)
+}
+
+// Memory is the cache.
+type Memory interface {
+	Clients
+	Unknowns
 }
 
 // Loader reads the primary copy of the store: the token with a client id, and
@@ -139,12 +152,12 @@ func (x *Exchanger) authenticate(ctx context.Context, o *token.Order, now token.
 			return nil, nil, token.AuthThrottled
 		}
 		var err error
-		if live, secrets, err = x.find(ctx, id); err != nil && !errors.Is(err, token.ErrNotFound) {
+		if live, secrets, err = x.find(ctx, id, now); err != nil {
 			return nil, nil, token.CannotDecide
 		}
 	}
 	match := matching(secrets, &digest)
-	if live == nil || match == nil || !plausible {
+	if live == nil || match == nil {
 		if x.o.Throttle.Refuses(o.Source, name, known, now) {
 			return nil, nil, token.AuthThrottled
 		}
@@ -163,10 +176,14 @@ type client struct {
 	secrets []token.Credential
 }
 
-// find loads a client, once for all who ask at one state of changes. The load
-// does not end with the request of whoever asked first.
-func (x *Exchanger) find(ctx context.Context, id string) (*token.Live, []token.Credential, error) {
-	s := x.o.Memory.Stamp(nil)
+// find loads a client, once for all who ask at one state of changes, and finds
+// nobody for an id that the store does not know. The load does not end with the
+// request of whoever asked first.
+func (x *Exchanger) find(ctx context.Context, id string, now token.Instant) (*token.Live, []token.Credential, error) {
+	s, unknown := x.o.Memory.Stamp(nil), token.DigestOf([]byte("\x00client\x00"+id))
+	if x.o.Memory.RecallUnknown(token.KindClient, &unknown, now) {
+		return nil, nil, nil
+	}
 	found, err, _ := x.flights.Do(flight(id, s.Changes), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.o.Timeout)
 		defer cancel()
@@ -175,6 +192,10 @@ func (x *Exchanger) find(ctx context.Context, id string) (*token.Live, []token.C
 		})
 		return client{live, secrets}, err
 	})
+	if errors.Is(err, token.ErrNotFound) {
+		x.o.Memory.RememberUnknown(token.KindClient, &unknown, s, now)
+		return nil, nil, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -183,15 +204,16 @@ func (x *Exchanger) find(ctx context.Context, id string) (*token.Live, []token.C
 }
 
 // matching is the generation that the digest belongs to, or nil. It compares
-// all of them, each in constant time, and one that no secret has when there are
-// none, so that an unknown client costs what a known one does.
+// all of them, each in constant time; where there is none it compares one that
+// no secret has, so that an unknown client costs what a known one does.
 func matching(secrets []token.Credential, digest *token.Digest) *token.Credential {
-	var nobody token.Digest
-	subtle.ConstantTimeCompare(nobody[:], digest[:])
+	if len(secrets) == 0 {
+		secrets = []token.Credential{{}}
+	}
 	var match *token.Credential
 	for i := range secrets {
 		c := &secrets[i]
-		if c.Kind == token.KindClient && subtle.ConstantTimeCompare(c.Digest[:], digest[:]) == 1 {
+		if subtle.ConstantTimeCompare(c.Digest[:], digest[:]) == 1 && c.Kind == token.KindClient {
 			match = c
 		}
 	}
