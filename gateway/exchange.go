@@ -38,6 +38,7 @@ type exchange struct {
 const (
 	firstRead  = 8 << 10  // bytes of the read buffer at first
 	keptBuffer = 64 << 10 // a larger buffer is not kept for the next exchange
+	inlineBody = 16 << 10 // a request's body up to this travels in one write with its head
 	firstBody  = 32 << 10 // bytes of the body buffer at first: what is announced is no reason to allocate
 )
 
@@ -128,13 +129,16 @@ func (x *exchange) try(u *upstream, c *conn) bool {
 	if !x.outgoing.compose(x, u, c.target) {
 		return false
 	}
+	body := x.outgoing.body
+	if len(body) <= inlineBody {
+		x.out, body = append(x.out, body...), nil
+	}
 	err := c.begin(x.deadline)
 	if err == nil {
-		x.sent, err = c.send(x.out, x.outgoing.body)
+		x.sent, err = c.send(x.out, body)
 	}
 	switch {
 	case err == nil:
-		x.sent = true
 	case x.sent:
 		// An answer may be there all the same, to the part that arrived. It is
 		// the last on this connection: half a request stands on it.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -134,12 +135,33 @@ func readLine(text []byte) (l line, ok bool) {
 		}
 	}
 	l = line{text[:colon], trimSpace(text[colon+1:])}
-	for _, c := range l.value {
-		if !isValueChar[c] {
-			return l, false
+	return l, isFieldValue(l.value)
+}
+
+// isFieldValue reports whether every byte may stand in a field value. It looks
+// at eight at a time: a word without a byte below 0x20 or equal to 0x7f is
+// passed over, and any other is looked at byte by byte.
+func isFieldValue(b []byte) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for ; len(b) >= 8; b = b[8:] {
+		w := binary.LittleEndian.Uint64(b)
+		low := (w - ones*' ') &^ w
+		del := w ^ ones*0x7f
+		del = (del - ones) &^ del
+		if (low|del)&high != 0 && !areValueChars(b[:8]) {
+			return false
 		}
 	}
-	return l, true
+	return areValueChars(b)
+}
+
+func areValueChars(b []byte) bool {
+	for _, c := range b {
+		if !isValueChar[c] {
+			return false
+		}
+	}
+	return true
 }
 
 func isToken(s string) bool {
@@ -149,15 +171,6 @@ func isToken(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-func isFieldValue(s string) bool {
-	for i := range len(s) {
-		if !isValueChar[s[i]] {
-			return false
-		}
-	}
-	return true
 }
 
 // isHost reports whether s can be sent as a Host: a name or address with an
@@ -234,7 +247,7 @@ func (u *upstream) readHeaders() error {
 		switch fate := outward(folded); {
 		case !isToken(name) || len(name) > len(room):
 			all = append(all, fmt.Errorf("headers: %q is no header name of at most %d characters", name, len(room)))
-		case !isFieldValue(value):
+		case !isFieldValue([]byte(value)):
 			all = append(all, fmt.Errorf("headers: the value of %s holds a line break or control character", name))
 		case fate == stays || fate == connection:
 			all = append(all, fmt.Errorf("headers: %s is set by tollgate itself or belongs to the connection; leave it out", name))

@@ -57,7 +57,8 @@ func (g *Gateway) restage(limits Limits) {
 	for _, guarded := range g.guards {
 		guarded.bound(limits)
 	}
-	g.retired = slices.DeleteFunc(g.retired, func(s *stage) bool { return s.server.GetOpenConnectionsCount() == 0 })
+	// The server counts one too few once it accepts no more: 0 is one connection.
+	g.retired = slices.DeleteFunc(g.retired, func(s *stage) bool { return s.server.GetOpenConnectionsCount() < 0 })
 	if g.stage == nil || g.stage.limits == limits || g.draining.Load() {
 		return
 	}

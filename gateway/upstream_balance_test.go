@@ -242,6 +242,21 @@ func TestNothingWrittenMeansAnother(t *testing.T) {
 	f(1, token.UpstreamFailed, 1)
 }
 
+// TestFailureLeavesNothing guarantees that after a failure the client's response
+// is as good as new, whatever was in it.
+func TestFailureLeavesNothing(t *testing.T) {
+	p := payment(t, benchUpstream(t, deadTarget(t), nil))
+	p.ctx.Response.SetStatusCode(299)
+	p.ctx.Response.Header.Set("X-Stale", "1")
+	p.ctx.Response.SetBodyString("stale")
+	if reason := (&Gateway{}).forward(p); reason != token.UpstreamUnreachable {
+		t.Fatalf("got %v; want upstream_unreachable", reason)
+	}
+	if r := &p.ctx.Response; r.StatusCode() != 200 || len(r.Body()) != 0 || r.Header.Peek("X-Stale") != nil {
+		t.Errorf("the response still holds %d %q %q", r.StatusCode(), r.Body(), r.Header.Peek("X-Stale"))
+	}
+}
+
 // brokenConn takes so many bytes and then resets.
 type brokenConn struct {
 	net.Conn

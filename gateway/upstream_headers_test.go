@@ -10,6 +10,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // ours is what every request carries of our own, in front's words.
@@ -214,6 +216,26 @@ func TestSignature(t *testing.T) {
 		}
 		seen[line] = i
 	}
+}
+
+// TestFieldValueByWords guarantees that looking at eight bytes at a time finds
+// what looking at each finds.
+func TestFieldValueByWords(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := rapid.SliceOfN(rapid.ByteRange(0x20, 0x7e), 0, 40).Draw(t, "value")
+		for range rapid.IntRange(0, 2).Draw(t, "odd") {
+			if len(b) > 0 {
+				b[rapid.IntRange(0, len(b)-1).Draw(t, "at")] = rapid.SampledFrom([]byte{0, 9, 10, 13, 31, 32, 126, 127, 128, 159, 255}).Draw(t, "byte")
+			}
+		}
+		want := true
+		for _, c := range b {
+			want = want && (c == '\t' || c >= ' ' && c != 0x7f)
+		}
+		if got := isFieldValue(b); got != want {
+			t.Fatalf("%q: %v; want %v", b, got, want)
+		}
+	})
 }
 
 // TestAnswerCopied guarantees what of an upstream's answer a client sees: its

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -228,6 +229,33 @@ func TestIdleConnectionsEnd(t *testing.T) {
 	if n := f.up.open.Load(); n != 0 {
 		t.Errorf("%d connections are pooled after close; want 0", n)
 	}
+}
+
+// TestIdleConnectionsAreReaped guarantees that idle connections are closed in
+// the background, though nobody asks for one.
+func TestIdleConnectionsAreReaped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u, err := newUpstream("u", UpstreamSpec{Targets: []string{"http://origin:1"}}, upstreamContext{},
+			func(u *upstream) { u.dialer = memoryDial })
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.start()
+		defer u.close()
+		begun := tour{now: time.Now()}
+		c := u.connect(&begun, time.Now().Add(time.Second))
+		c.target.give(c, time.Now())
+		<-time.After(maxIdle - time.Second)
+		synctest.Wait()
+		if n := u.open.Load(); n != 1 {
+			t.Errorf("%d connections are open before they idled too long; want 1", n)
+		}
+		<-time.After(time.Second + 2*reapInterval)
+		synctest.Wait()
+		if n := u.open.Load(); n != 0 {
+			t.Errorf("%d connections are open though they idled too long; want 0", n)
+		}
+	})
 }
 
 // TestOldConnectionsEnd guarantees that a busy connection does not live for

@@ -22,7 +22,7 @@ func shaped(p *token.Presented) token.Reason {
 func (v *Verifier) screen(p *token.Presented, at token.Instant) (claim, token.Reason) {
 	if p.Kind == token.KindJWT {
 		c, reason := v.keys.verify(p.Secret)
-		if reason == token.Allowed && !c.acceptable(v.issuer, at) {
+		if reason == token.Allowed && !c.acceptable(*v.issuer.Load(), at) {
 			reason = token.TokenInvalid
 		}
 		return claim{jwt: c}, reason

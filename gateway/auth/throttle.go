@@ -26,25 +26,41 @@ const wide = 10
 // counted when it has failed, never before, since one that succeeds must leave
 // no trace.
 type Throttle struct {
+	attempts atomic.Pointer[attempts]
+	refused  atomic.Uint64
+}
+
+// attempts is what was counted under one pair of settings.
+type attempts struct {
 	failures int
 	names    *counters // by source and name, and by name alone
 	sources  *counters
 	here     atomic.Pointer[counter] // failures of the header phase, of all sources
-	refused  atomic.Uint64
 }
 
 // NewThrottle refuses more than the given failures in a window of time, for a
 // source and name; ten times as many for a source.
 func NewThrottle(failures int, window time.Duration) (*Throttle, error) {
+	t := &Throttle{}
+	if err := t.Change(failures, window); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Change puts other settings in force, or says why it cannot and changes
+// nothing. Counting begins anew.
+func (t *Throttle) Change(failures int, window time.Duration) error {
 	if failures < 1 || failures > 1_000_000 {
-		return nil, errors.New("auth: auth_throttle.failures must be 1 to 1000000")
+		return errors.New("auth: auth_throttle.failures must be 1 to 1000000")
 	}
 	if window < time.Second || window > 24*time.Hour {
-		return nil, errors.New("auth: auth_throttle.window must be 1s to 24h")
+		return errors.New("auth: auth_throttle.window must be 1s to 24h")
 	}
-	t := &Throttle{failures: failures, names: newCounters(window, 1<<14), sources: newCounters(window, 1<<13)}
-	t.here.Store(&counter{})
-	return t, nil
+	a := &attempts{failures: failures, names: newCounters(window, 1<<14), sources: newCounters(window, 1<<13)}
+	a.here.Store(&counter{})
+	t.attempts.Store(a)
+	return nil
 }
 
 // Refuses reports whether there were too many failures from the source under
@@ -52,9 +68,9 @@ func NewThrottle(failures int, window time.Duration) (*Throttle, error) {
 // we remember: then the source's failures under other names are not held
 // against it.
 func (t *Throttle) Refuses(src token.Source, name []byte, known bool, now token.Instant) bool {
-	addr := from(src)
-	over := t.names.count(t.names.key(addr, name), now) >= t.failures ||
-		!known && t.sources.count(t.sources.key(addr, nil), now) >= wide*t.failures
+	a, addr := t.attempts.Load(), from(src)
+	over := a.names.count(a.names.key(addr, name), now) >= a.failures ||
+		!known && a.sources.count(a.sources.key(addr, nil), now) >= wide*a.failures
 	if over {
 		t.refused.Add(1)
 	}
@@ -63,11 +79,11 @@ func (t *Throttle) Refuses(src token.Source, name []byte, known bool, now token.
 
 // Count notes a failed attempt.
 func (t *Throttle) Count(src token.Source, name []byte, now token.Instant) {
-	addr := from(src)
-	t.names.add(t.names.key(addr, name), now)
-	t.sources.add(t.sources.key(addr, nil), now)
+	a, addr := t.attempts.Load(), from(src)
+	a.names.add(a.names.key(addr, name), now)
+	a.sources.add(a.sources.key(addr, nil), now)
 	if len(name) > 0 {
-		t.names.add(t.names.key(netip.Addr{}, name), now)
+		a.names.add(a.names.key(netip.Addr{}, name), now)
 	}
 }
 
@@ -75,17 +91,19 @@ func (t *Throttle) Count(src token.Source, name []byte, now token.Instant) {
 // under this name from anywhere, or, unless it is known, too many look-ups for
 // nothing that began here.
 func (t *Throttle) RefusesHere(name []byte, known bool, now token.Instant) bool {
-	return t.names.count(t.names.key(netip.Addr{}, name), now) >= t.failures ||
-		!known && t.here.Load().at(t.names.window, now) >= wide*t.failures
+	a := t.attempts.Load()
+	return a.names.count(a.names.key(netip.Addr{}, name), now) >= a.failures ||
+		!known && a.here.Load().at(a.names.window, now) >= wide*a.failures
 }
 
 // CountHere notes a look-up for nothing where the source was not known.
 func (t *Throttle) CountHere(now token.Instant) {
+	a := t.attempts.Load()
 	for {
-		old := t.here.Load()
+		old := a.here.Load()
 		next := *old
-		next.add(t.names.window, now)
-		if t.here.CompareAndSwap(old, &next) {
+		next.add(a.names.window, now)
+		if a.here.CompareAndSwap(old, &next) {
 			return
 		}
 	}

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -71,7 +72,7 @@ type Verifier struct {
 	memory   Memory
 	loader   Loader
 	keys     *KeySet
-	issuer   string
+	issuer   atomic.Pointer[string]
 	throttle *Throttle
 	uses     *Uses
 	timeout  time.Duration
@@ -93,10 +94,19 @@ func New(o Options) (*Verifier, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = time.Second
 	}
-	return &Verifier{
-		memory: o.Memory, loader: o.Loader, keys: o.Keys, issuer: o.Issuer,
+	v := &Verifier{
+		memory: o.Memory, loader: o.Loader, keys: o.Keys,
 		throttle: o.Throttle, uses: o.Uses, timeout: o.Timeout,
-	}, nil
+	}
+	v.issuer.Store(&o.Issuer)
+	return v, nil
+}
+
+// Expect accepts JWTs of another issuer from now on, and of no other. One that
+// was accepted before counts no more when it returns.
+func (v *Verifier) Expect(issuer string) {
+	v.issuer.Store(&issuer) // before changed: what is verified after the bump is held to this one
+	v.keys.changed()
 }
 
 // Verify is the principal behind what was presented, and Allowed; or a reason
