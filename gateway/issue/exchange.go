@@ -96,26 +96,43 @@ func NewExchanger(o Options) (*Exchanger, error) {
 // The secret comes first: nothing about a client, not even that it exists, may
 // be told to someone without it. All who fail that did the same work.
 func (x *Exchanger) Exchange(ctx context.Context, o *token.Order) (token.Grant, token.Reason) {
-	now := token.At(o.Now)
-	live, secret, reason := x.authenticate(ctx, o, now)
+	live, secret, reason := x.client(ctx, o)
+	grant := grantOf(live)
 	if reason != token.Allowed {
-		return token.Grant{}, reason
-	}
-	grant := token.Grant{Handle: live.Handle, Merchant: live.Merchant}
-	if reason = x.judge(live, o, now); reason != token.Allowed {
 		return grant, reason
 	}
 	scope, ok := narrow(live, o.Scope)
 	if !ok {
 		return grant, token.InvalidScope
 	}
-	if x.o.Used != nil {
-		x.o.Used(&token.Principal{Live: live, Kind: token.KindClient, Generation: secret.Generation, EndsAt: secret.EndsAt}, &o.Source, now)
+	jti, err := x.mintID(secret.Generation)
+	if err == nil {
+		err = x.write(&grant, live, jwtOrder{now: o.Now, ends: x.ends(live, secret, o.Now), scope: scope, jti: jti})
 	}
-	if err := x.sign(&grant, live, secret, order{now: o.Now, scope: scope}); err != nil {
-		return token.Grant{Handle: live.Handle, Merchant: live.Merchant}, token.InternalError
+	if err != nil {
+		return grantOf(live), token.InternalError
 	}
+	x.used(live, secret, o)
 	return grant, token.Allowed
+}
+
+// used notes that a secret was good for something.
+func (x *Exchanger) used(live *token.Live, secret *token.Credential, o *token.Order) {
+	if x.o.Used != nil {
+		x.o.Used(&token.Principal{Live: live, Kind: token.KindClient, Generation: secret.Generation, EndsAt: secret.EndsAt}, &o.Source, token.At(o.Now))
+	}
+}
+
+// client is the client that the order's credentials prove, allowed to trade
+// them here and now. The live record comes with a refusal too, once the secret
+// was right, for the log.
+func (x *Exchanger) client(ctx context.Context, o *token.Order) (*token.Live, *token.Credential, token.Reason) {
+	now := token.At(o.Now)
+	live, secret, reason := x.authenticate(ctx, o, now)
+	if reason != token.Allowed {
+		return nil, nil, reason
+	}
+	return live, secret, x.judge(live, o, now)
 }
 
 // judge is what applies to issuing of the order of checks, after the secret:
@@ -170,8 +187,8 @@ func (x *Exchanger) authenticate(ctx context.Context, o *token.Order, now token.
 	return live, match, token.Allowed
 }
 
-// client is what a flight brings home.
-type client struct {
+// clientFound is what a flight brings home.
+type clientFound struct {
 	live    *token.Live
 	secrets []token.Credential
 }
@@ -190,7 +207,7 @@ func (x *Exchanger) find(ctx context.Context, id string, now token.Instant) (*to
 		live, secrets, err := x.o.Memory.FindClient(id, s, func() (*token.Live, []token.Credential, error) {
 			return x.o.Loader.LoadClient(ctx, id)
 		})
-		return client{live, secrets}, err
+		return clientFound{live, secrets}, err
 	})
 	if errors.Is(err, token.ErrNotFound) {
 		x.o.Memory.RememberUnknown(token.KindClient, &unknown, s, now)
@@ -199,7 +216,7 @@ func (x *Exchanger) find(ctx context.Context, id string, now token.Instant) (*to
 	if err != nil {
 		return nil, nil, err
 	}
-	c := found.(client)
+	c := found.(clientFound)
 	return c.live, c.secrets, nil
 }
 

@@ -16,10 +16,13 @@ import (
 	"tollgate/policy/token"
 )
 
-// order is what of an order goes into the access token.
-type order struct {
-	now   time.Time
-	scope []string // nil: not asked for
+// jwtOrder is what goes into one access token.
+type jwtOrder struct {
+	now    time.Time
+	ends   int64    // exp, in seconds
+	scope  []string // nil: not asked for
+	jti    string
+	family string // "": it comes from no family
 }
 
 // jwtHeader and jwtClaims are written in the order of their fields, which is
@@ -39,23 +42,32 @@ type jwtClaims struct {
 	ExpiresAt   int64        `json:"exp"`
 	ID          string       `json:"jti"`
 	Scope       *string      `json:"scope,omitempty"`
+	Family      string       `json:"fam,omitempty"`
 }
 
 // randomID is how many base62 characters make a jti unique: 131 bits.
 const randomID = 22
 
-// sign fills in the grant with a JWT for the token: identity, never policy.
-func (x *Exchanger) sign(grant *token.Grant, live *token.Live, secret *token.Credential, o order) error {
-	issued := o.now.Unix()
+// mintID draws a jti, which names the generation of the client secret that the
+// token is issued under.
+func (x *Exchanger) mintID(generation int) (string, error) {
+	jti, err := appendBase62(append(strconv.AppendInt(nil, int64(generation), 10), '.'), randomID, x.o.Rand)
+	return string(jti), err
+}
+
+// ends is the exp of an access token that is issued now.
+func (x *Exchanger) ends(live *token.Live, secret *token.Credential, now time.Time) int64 {
+	issued := now.Unix()
 	ends := min(issued+int64(x.o.Lifetime/time.Second), lastSecond(live, secret))
-	ends = max(ends, issued+1)
-	jti, err := appendBase62(append(strconv.AppendInt(nil, int64(secret.Generation), 10), '.'), randomID, x.o.Rand)
-	if err != nil {
-		return err
-	}
+	return max(ends, issued+1)
+}
+
+// write fills in the grant with a JWT for the token: identity, never policy.
+func (x *Exchanger) write(grant *token.Grant, live *token.Live, o jwtOrder) (err error) {
+	issued := o.now.Unix()
 	claims := jwtClaims{
 		Issuer: x.o.Issuer, Subject: live.Handle, Merchant: live.Merchant, Environment: live.Environment.String(),
-		IssuedAt: issued, ExpiresAt: ends, ID: string(jti),
+		IssuedAt: issued, ExpiresAt: o.ends, ID: o.jti, Family: o.family,
 	}
 	if o.scope != nil {
 		grant.Scope = strings.Join(o.scope, " ")
@@ -64,7 +76,7 @@ func (x *Exchanger) sign(grant *token.Grant, live *token.Live, secret *token.Cre
 	if grant.AccessToken, err = signed(x.o.Signing(), &claims); err != nil {
 		return err
 	}
-	grant.IssuedAt, grant.ExpiresAt = time.Unix(issued, 0).UTC(), time.Unix(ends, 0).UTC()
+	grant.IssuedAt, grant.ExpiresAt = time.Unix(issued, 0).UTC(), time.Unix(o.ends, 0).UTC()
 	return nil
 }
 
