@@ -13,7 +13,11 @@ import (
 // no such secret of that kind. Any other error means that the store could not
 // tell.
 func (s *Store) LoadCredential(ctx context.Context, kind token.Kind, d *token.Digest) (p *token.Principal, err error) {
-	err = s.read(ctx, "load_credential", func(tx *sql.Tx) error {
+	err = s.read(ctx, "load_credential", func(tx *sql.Tx) (err error) {
+		if kind == token.KindAccess || kind == token.KindRefresh {
+			p, err = s.loadPaired(ctx, tx, kind, d)
+			return err
+		}
 		rows, err := s.often(ctx, tx, `SELECT token, generation, ends_at FROM credentials WHERE digest = $1 AND kind = $2`,
 			d[:], kind.String())
 		type credential struct {
@@ -103,6 +107,9 @@ func (s *Store) loadLives(ctx context.Context, tx *sql.Tx, handles []token.Handl
 		return nil, err
 	}
 	if err := l.readGenerations(); err != nil {
+		return nil, err
+	}
+	if err := l.readFamilies(); err != nil {
 		return nil, err
 	}
 	return l.compile()

@@ -8,7 +8,7 @@ import (
 	"tollgate/policy/token"
 )
 
-const merchantColumns = `id, name, active, ip_ranges, created_at, updated_at, version`
+const merchantColumns = `id, name, active, ip_ranges, webhook_url, webhook_format, created_at, updated_at, version`
 
 // AddMerchant adds a merchant. Its ID may be empty: the store mints one. It
 // comes into being at version 1.
@@ -31,8 +31,9 @@ func (s *Store) AddMerchant(ctx context.Context, act token.Act, m token.Merchant
 		if err != nil {
 			return err
 		}
-		err = w.exec(`INSERT INTO merchants (id, name, active, ip_ranges, added, created_at, updated_at, version)
-			VALUES ($1, $2, $3, $4, $5, $6, $6, 1)`, m.ID, m.Name, m.Active, string(ranges), added, int64(w.now))
+		err = w.exec(`INSERT INTO merchants (id, name, active, ip_ranges, webhook_url, webhook_format, added, created_at, updated_at, version)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 1)`,
+			m.ID, m.Name, m.Active, string(ranges), m.Webhook.URL, m.Webhook.Format, added, int64(w.now))
 		if err != nil {
 			return err
 		}
@@ -42,7 +43,7 @@ func (s *Store) AddMerchant(ctx context.Context, act token.Act, m token.Merchant
 	return kept(m, err)
 }
 
-// ChangeMerchant writes the merchant's name, standing and IP ranges. ifVersion
+// ChangeMerchant writes the merchant's name, standing, IP ranges and webhook. ifVersion
 // is the version that was read, or 0 for any; another one is token.ErrStale.
 // Suspending is one change of the merchant, whatever number of tokens it stops.
 func (s *Store) ChangeMerchant(ctx context.Context, act token.Act, m token.Merchant, ifVersion int64) (token.Merchant, error) {
@@ -65,8 +66,8 @@ func (s *Store) ChangeMerchant(ctx context.Context, act token.Act, m token.Merch
 		if err != nil {
 			return err
 		}
-		err = w.affect(`UPDATE merchants SET name = $2, active = $3, ip_ranges = $4, updated_at = $5, version = $6
-			WHERE id = $1`, m.ID, m.Name, m.Active, string(ranges), int64(w.now), m.Version)
+		err = w.affect(`UPDATE merchants SET name = $2, active = $3, ip_ranges = $4, webhook_url = $5, webhook_format = $6, updated_at = $7, version = $8
+			WHERE id = $1`, m.ID, m.Name, m.Active, string(ranges), m.Webhook.URL, m.Webhook.Format, int64(w.now), m.Version)
 		if err != nil {
 			return err
 		}
@@ -121,7 +122,7 @@ type scanner interface{ Scan(...any) error }
 // scanMerchant reads merchantColumns after the columns of lead.
 func scanMerchant(r scanner, m *token.Merchant, lead ...any) error {
 	var ranges []byte
-	err := r.Scan(append(lead, &m.ID, &m.Name, &m.Active, &ranges, &m.CreatedAt, &m.UpdatedAt, &m.Version)...)
+	err := r.Scan(append(lead, &m.ID, &m.Name, &m.Active, &ranges, &m.Webhook.URL, &m.Webhook.Format, &m.CreatedAt, &m.UpdatedAt, &m.Version)...)
 	if err != nil {
 		return err
 	}
@@ -133,6 +134,8 @@ func (s *Store) checkMerchant(m *token.Merchant) error {
 	f.text("id", m.ID, nameMax)
 	f.name("name", m.Name)
 	f.list("ip_whitelist", m.IPRanges)
+	f.text("webhook.url", m.Webhook.URL, textMax)
+	f.text("webhook.format", m.Webhook.Format, nameMax)
 	if len(f.wrong) == 0 && len(m.IPRanges) > 0 {
 		// What cannot be compiled would be a token that cannot be judged.
 		if _, err := policy.Compile(s.opt.Catalogue(), token.Bounds{}, nil, m.IPRanges); err != nil {

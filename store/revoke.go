@@ -34,8 +34,12 @@ func (s *Store) RevokeToken(ctx context.Context, act token.Act, h token.Handle) 
 			return err
 		}
 		before, after := differences(tellToken(&old), tellToken(&t))
-		return w.record(entry{action: w.named("token.revoke"), target: tokenTarget(h), merchant: t.Merchant,
+		err = w.record(entry{action: w.named("token.revoke"), target: tokenTarget(h), merchant: t.Merchant,
 			before: before, after: after})
+		if err != nil {
+			return err
+		}
+		return w.hook(hookRevoked, &t, nil)
 	})
 	return kept(t, err)
 }
@@ -44,7 +48,8 @@ func (s *Store) RevokeToken(ctx context.Context, act token.Act, h token.Handle) 
 // The generation that lived until now ends after grace (0 to MaxGrace); one
 // that was still in the grace of an earlier rotation ends at once. A kind the
 // token did not have comes into being, a client secret with a new ClientID when
-// the token has none.
+// the token has none. token.ErrStale when c.Generation is set and is not the
+// next one: a signing secret is sealed under the generation it was made for.
 func (s *Store) RotateCredential(ctx context.Context, act token.Act, h token.Handle, c token.Credential, grace time.Duration) (r token.Rotation, err error) {
 	var f fields
 	checkCredential(&f, &c)
@@ -73,14 +78,20 @@ func (s *Store) RotateCredential(ctx context.Context, act token.Act, h token.Han
 		}
 		after := tellCredential(&r.Credential)
 		after["previous_ends_at"], after["version"] = tellInstant(r.PreviousEndsAt), r.Token.Version
-		return w.record(entry{action: w.named("token.rotate"), target: tokenTarget(h), merchant: old.Merchant,
+		err = w.record(entry{action: w.named("token.rotate"), target: tokenTarget(h), merchant: old.Merchant,
 			before: object{"generation": r.Credential.Generation - 1, "version": old.Version}, after: after})
+		if err != nil {
+			return err
+		}
+		return w.hook(hookRotated, &r.Token, object{"credential": c.Kind.String(), "generation": r.Credential.Generation,
+			"previous_ends_at": tellInstant(r.PreviousEndsAt)})
 	})
 	return kept(r, err)
 }
 
 // rotate writes the credentials' rows and gives the token as it becomes.
 func (w *writing) rotate(t token.Token, c token.Credential, previousEnds token.Instant) (r token.Rotation, err error) {
+	made := c.Generation
 	c.Generation, c.CreatedAt, c.EndsAt, c.LastUsedAt = 1, w.now, 0, 0
 	for i := range t.Credentials {
 		older := &t.Credentials[i]
@@ -101,6 +112,9 @@ func (w *writing) rotate(t token.Token, c token.Credential, previousEnds token.I
 		if err != nil {
 			return r, err
 		}
+	}
+	if made != 0 && made != c.Generation {
+		return r, token.ErrStale
 	}
 	if err := w.insertCredential(t.Handle, &c); err != nil {
 		return r, err

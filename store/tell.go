@@ -17,6 +17,8 @@ func merchantTarget(id string) token.AuditTarget {
 	return token.AuditTarget{Kind: "merchant", ID: id}
 }
 
+func userTarget(id string) token.AuditTarget { return token.AuditTarget{Kind: "user", ID: id} }
+
 func keyTarget(id string) token.AuditTarget { return token.AuditTarget{Kind: "admin_key", ID: id} }
 
 // numberTarget names a number by its token and its last two digits.
@@ -25,7 +27,8 @@ func numberTarget(h token.Handle, e164 string) token.AuditTarget {
 }
 
 func tellMerchant(m *token.Merchant) object {
-	return object{"name": m.Name, "status": standing(m.Active), "ip_whitelist": m.IPRanges, "version": m.Version}
+	return object{"name": m.Name, "status": standing(m.Active), "ip_whitelist": m.IPRanges,
+		"webhook": tellWebhook(m.Webhook), "version": m.Version}
 }
 
 func standing(active bool) string {
@@ -41,10 +44,24 @@ func tellToken(t *token.Token) object {
 		"parent_id": string(t.Parent), "enabled": t.Enabled, "enhanced_security": t.Enhanced,
 		"ip_whitelist": t.Bounds.IPRanges, "allowed_methods": t.Bounds.Methods, "permissions": t.Bounds.Permissions,
 		"composition": t.Bounds.Composition, "restricts": tellRestricts(t.Bounds.Restricts), "rate": t.Bounds.Rate,
-		"webhook":    object{"url": tellURL(t.Webhook.URL), "format": t.Webhook.Format},
+		"webhook":    tellWebhook(t.Webhook),
 		"expires_at": tellInstant(t.ExpiresAt), "revoked_at": tellInstant(t.RevokedAt),
 		"client_id": t.ClientID, "phone_count": t.Numbers, "version": t.Version,
 	}
+}
+
+func tellWebhook(h token.Webhook) object {
+	return object{"url": tellURL(h.URL), "format": h.Format}
+}
+
+// tellUser leaves the password out in every form.
+func tellUser(u *token.User) object {
+	return object{"email": u.Email, "role": string(u.Role), "merchant_id": u.Merchant, "enabled": u.Enabled, "version": u.Version}
+}
+
+func tellFamily(f *token.Family) object {
+	return object{"family": f.ID, "generation": f.Generation, "preauthorised": f.Preauthorised,
+		"ends_at": tellInstant(f.EndsAt), "ended_at": tellInstant(f.EndedAt)}
 }
 
 func tellRestricts(r token.Restricts) object {

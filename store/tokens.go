@@ -51,7 +51,11 @@ func (s *Store) AddToken(ctx context.Context, act token.Act, t token.Token, numb
 		}
 		after := tellToken(&t)
 		after["credentials"] = tellCredentials(t.Credentials)
-		return w.record(entry{action: w.named("token.create"), target: tokenTarget(t.Handle), merchant: t.Merchant, after: after})
+		err = w.record(entry{action: w.named("token.create"), target: tokenTarget(t.Handle), merchant: t.Merchant, after: after})
+		if err != nil {
+			return err
+		}
+		return w.hook(hookCreated, &t, nil)
 	})
 	return kept(t, err)
 }
@@ -133,8 +137,27 @@ func (w *writing) checkOwners(t *token.Token) error {
 		return token.FieldErrors{{Field: "parent_id", Message: "a token that another token made cannot make tokens"}}
 	case parent.Environment != t.Environment:
 		return token.FieldErrors{{Field: "environment", Message: "must be the parent's, " + parent.Environment.String()}}
+	case parent.Enhanced:
+		return token.FieldErrors{{Field: "parent_id", Message: "a token with enhanced security cannot make tokens"}}
+	case t.Mode != token.Enforce:
+		return token.FieldErrors{{Field: "mode", Message: "a token that another token made is always enforce"}}
 	}
-	return nil
+	return w.checkRoom(t.Parent)
+}
+
+// MaxChildren is how many living tokens a token may have made.
+const MaxChildren = 1000
+
+// checkRoom sees that a parent may have one child more. Revoked and expired ones
+// do not count.
+func (w *writing) checkRoom(parent token.Handle) error {
+	var children int
+	err := w.row(`SELECT COUNT(*) FROM tokens WHERE parent = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`,
+		string(parent), int64(w.now)).Scan(&children)
+	if err == nil && children >= MaxChildren {
+		return token.ErrTooMany
+	}
+	return err
 }
 
 // checkToken sees that a new token can be kept, and judged once it is.
@@ -241,6 +264,10 @@ func (s *Store) ListTokens(ctx context.Context, f token.Filter) (list []token.To
 		return nil, "", err
 	}
 	q.where("merchant = ?", f.Merchant)
+	q.where("parent = ?", string(f.Parent))
+	if f.Environment != token.EnvAny {
+		q.and("environment = ?", f.Environment.String())
+	}
 	if err := q.status(f.Status, token.At(s.opt.Now())); err != nil {
 		return nil, "", err
 	}
