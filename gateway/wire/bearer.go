@@ -31,3 +31,20 @@ func insufficient(r token.Reason) bool {
 	}
 	return false
 }
+
+// PresentJWT is Present of the dialects whose credential is a JWT in
+// Authorization: Bearer: three base64url parts. Any other Bearer value is
+// malformed, which is for another dialect of the route to claim. What p receives
+// aliases the header.
+func PresentJWT(h *fasthttp.RequestHeader, dialect string, p *token.Presented) token.Presence {
+	rest, found := Credentials(h.Peek(fasthttp.HeaderAuthorization), "Bearer")
+	if !found {
+		return token.Absent
+	}
+	p.Dialect, p.Secret, p.Kind = dialect, rest, token.KindNone
+	if !IsCompactJWS(rest) {
+		return token.Malformed
+	}
+	p.Kind = token.KindJWT
+	return token.Found
+}

@@ -1,6 +1,11 @@
 package wire
 
-import "unicode/utf8"
+import (
+	"time"
+	"unicode/utf8"
+
+	"tollgate/policy/token"
+)
 
 const hexDigits = "0123456789abcdef"
 
@@ -43,4 +48,26 @@ func AppendMember(b []byte, name, value string) []byte {
 	b = append(b, name...)
 	b = append(b, '"', ':')
 	return AppendString(b, value)
+}
+
+// AppendList appends a JSON array of strings.
+func AppendList(b []byte, list []string) []byte {
+	b = append(b, '[')
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendString(b, s)
+	}
+	return append(b, ']')
+}
+
+// AppendInstant appends RFC 3339 in UTC with whole seconds, or null for never.
+func AppendInstant(b []byte, at token.Instant) []byte {
+	if at == 0 {
+		return append(b, "null"...)
+	}
+	b = append(b, '"')
+	b = at.Time().AppendFormat(b, time.RFC3339)
+	return append(b, '"')
 }

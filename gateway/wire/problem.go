@@ -30,7 +30,7 @@ func (Problem) Refuse(resp *fasthttp.Response, r *token.Refusal) {
 	}
 	resp.SetStatusCode(status)
 	resp.Header.SetContentType("application/problem+json")
-	retryAfter(resp, r)
+	RetryAfter(resp, r)
 	if r.Allow != "" {
 		resp.Header.Set("Allow", r.Allow)
 	}
@@ -64,15 +64,22 @@ func appendSeen(b []byte, r *token.Refusal) []byte {
 		b = AppendMember(b, "method", r.Method)
 	case token.PhoneNotAllowed:
 		b = AppendMember(b, "phone", r.Phone)
-	case token.UpstreamFailed, token.UpstreamTimeout:
-		b = AppendMember(b, "outcome", "unknown")
 	}
-	return b
+	return AppendOutcome(b, r.Reason)
 }
 
-// retryAfter sets Retry-After where trying again makes sense: after what the
+// AppendOutcome appends `,"outcome":"unknown"` where something was sent to the
+// upstream and nobody knows what became of it, whatever the dialect.
+func AppendOutcome(b []byte, r token.Reason) []byte {
+	if r != token.UpstreamFailed && r != token.UpstreamTimeout {
+		return b
+	}
+	return append(b, `,"outcome":"unknown"`...)
+}
+
+// RetryAfter sets Retry-After where trying again makes sense: after what the
 // refusal says, or a second for what passes by itself.
-func retryAfter(resp *fasthttp.Response, r *token.Refusal) {
+func RetryAfter(resp *fasthttp.Response, r *token.Refusal) {
 	seconds := r.RetryIn
 	if seconds == 0 {
 		switch r.Reason {

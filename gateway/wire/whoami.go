@@ -3,7 +3,6 @@ package wire
 import (
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -22,13 +21,13 @@ func (Whoami) Answer(resp *fasthttp.Response, p *token.Principal, v *token.Visit
 	b = AppendString(b, string(l.Handle))
 	b = AppendMember(b, "merchant", l.Merchant)
 	b = AppendMember(b, "environment", l.Environment.String())
-	b = appendInstant(append(b, `,"expires_at":`...), l.ExpiresAt)
-	b = appendInstant(append(b, `,"credential_ends_at":`...), p.EndsAt)
+	b = AppendInstant(append(b, `,"expires_at":`...), l.ExpiresAt)
+	b = AppendInstant(append(b, `,"credential_ends_at":`...), p.EndsAt)
 	b = AppendMember(b, "client_ip", v.Source.Addr.String())
 	b = append(b, `,"permissions":`...)
-	b = appendList(b, granted(p))
+	b = AppendList(b, granted(p))
 	b = append(b, `,"allowed_methods":`...)
-	b = appendList(b, l.Bounds.Methods)
+	b = AppendList(b, l.Bounds.Methods)
 	b = append(b, `,"composition":`...)
 	b = appendComposition(b, l)
 	b = append(b, `,"phones":`...)
@@ -36,7 +35,7 @@ func (Whoami) Answer(resp *fasthttp.Response, p *token.Principal, v *token.Visit
 	b = append(b, `,"rate":`...)
 	b = AppendString(b, l.Bounds.Rate)
 	b = append(b, `,"server_time":`...)
-	b = appendInstant(b, v.NowMicros)
+	b = AppendInstant(b, v.NowMicros)
 	resp.SetStatusCode(fasthttp.StatusOK)
 	resp.Header.SetContentType("application/json")
 	resp.Header.Set("Cache-Control", "no-store")
@@ -51,27 +50,6 @@ func granted(p *token.Principal) []string {
 		}
 	}
 	return list
-}
-
-// appendInstant writes RFC 3339 in UTC with whole seconds, or null for never.
-func appendInstant(b []byte, at token.Instant) []byte {
-	if at == 0 {
-		return append(b, "null"...)
-	}
-	b = append(b, '"')
-	b = at.Time().AppendFormat(b, time.RFC3339)
-	return append(b, '"')
-}
-
-func appendList(b []byte, list []string) []byte {
-	b = append(b, '[')
-	for i, s := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = AppendString(b, s)
-	}
-	return append(b, ']')
 }
 
 // appendComposition writes country → operator → methods in alphabetical order,
@@ -91,7 +69,7 @@ func appendComposition(b []byte, l *token.Live) []byte {
 				b = append(b, ',')
 			}
 			b = append(AppendString(b, operator), ':')
-			b = appendList(b, l.Bounds.Composition[country][operator])
+			b = AppendList(b, l.Bounds.Composition[country][operator])
 		}
 		b = append(b, '}')
 	}
@@ -111,7 +89,7 @@ func appendPhones(b []byte, l *token.Live) []byte {
 	b = append(b, `,"enabled":`...)
 	b = strconv.AppendInt(b, int64(len(endings)), 10)
 	b = append(b, `,"numbers":`...)
-	return append(appendList(b, endings), '}')
+	return append(AppendList(b, endings), '}')
 }
 
 func sortedKeys[V any](m map[string]V) []string {

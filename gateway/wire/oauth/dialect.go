@@ -17,16 +17,7 @@ func (Dialect) Name() string { return "oauth" }
 // is malformed for this dialect, which is for another one on the route to
 // claim. What p receives aliases the header.
 func (Dialect) Present(h *fasthttp.RequestHeader, p *token.Presented) token.Presence {
-	rest, found := wire.Credentials(h.Peek(fasthttp.HeaderAuthorization), "Bearer")
-	if !found {
-		return token.Absent
-	}
-	p.Dialect, p.Secret, p.Kind = "oauth", rest, token.KindNone
-	if !wire.IsCompactJWS(rest) {
-		return token.Malformed
-	}
-	p.Kind = token.KindJWT
-	return token.Found
+	return wire.PresentJWT(h, "oauth", p)
 }
 
 // Refuse writes problem+json and the Bearer challenge.

@@ -4,75 +4,25 @@ import (
 	"bytes"
 
 	"github.com/valyala/fasthttp"
+
+	"tollgate/gateway/wire"
+	"tollgate/policy/token"
 )
 
-// order is what a token request's form says.
-type order struct {
-	grantType []byte
-	scope     []byte // nil: not asked for
-	hasSecret bool   // client_id or client_secret stood in the body
-}
-
-// readForm reads an application/x-www-form-urlencoded token request. It refuses
-// what RFC 6749 §3.2 refuses (a parameter twice, an empty one counts as absent)
-// and what two decoders could take differently: broken escapes, control
-// characters, a semicolon. The answer aliases args.
-func readForm(body []byte, args *fasthttp.Args) (o order, ok bool) {
-	if !plainForm(body) {
-		return order{}, false
+// readForm reads the body of a POST that must be a form. The reason is Allowed,
+// MethodNotRouted or InvalidRequest; the fields alias the body.
+func readForm(req *fasthttp.Request) (wire.Fields, token.Reason) {
+	if !req.Header.IsPost() {
+		return wire.Fields{}, token.MethodNotRouted
 	}
-	args.ParseBytes(body)
-	seen := make(map[string]bool, args.Len())
-	ok = true
-	for key, value := range args.All() {
-		if seen[string(key)] || !printable(key) || !printable(value) {
-			ok = false
-			break
-		}
-		seen[string(key)] = true
-		if len(value) == 0 {
-			continue
-		}
-		switch string(key) {
-		case "grant_type":
-			o.grantType = value
-		case "scope":
-			o.scope = value
-		case "client_id", "client_secret", "client_assertion", "client_assertion_type":
-			o.hasSecret = true
-		}
+	if !isForm(req.Header.ContentType()) || wire.Encoded(&req.Header) {
+		return wire.Fields{}, token.InvalidRequest
 	}
-	return o, ok && o.grantType != nil
-}
-
-// plainForm reports whether every percent escape of body is whole and every
-// byte one that a form may contain unescaped.
-func plainForm(body []byte) bool {
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case c == '%':
-			if i+2 >= len(body) || !isHex(body[i+1]) || !isHex(body[i+2]) {
-				return false
-			}
-			i += 2
-		case c <= 0x20 || c >= 0x7f || c == ';' || c == '#':
-			return false
-		}
+	form, ok := wire.ReadForm(req.Body())
+	if !ok {
+		return wire.Fields{}, token.InvalidRequest
 	}
-	return true
-}
-
-func isHex(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
-}
-
-func printable(b []byte) bool {
-	for _, c := range b {
-		if c < 0x20 || c >= 0x7f {
-			return false
-		}
-	}
-	return true
+	return form, token.Allowed
 }
 
 // isForm reports whether a Content-Type is the form type, with no parameter or

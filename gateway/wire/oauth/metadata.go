@@ -8,15 +8,19 @@ import (
 )
 
 // Place is where this installation's endpoints stand, as clients see them:
-// public_url and the configured paths, never what a Host header says.
+// public_url and the configured paths, never what a Host header says. A path
+// is "" when its endpoint is off.
 type Place struct {
-	Issuer string // absolute URL without a final slash
-	Token  string // path; "" when the endpoint is off
-	JWKS   string // path; "" when there is no public key to publish
+	Issuer     string // absolute URL without a final slash
+	Token      string
+	Revoke     string
+	Introspect string
+	JWKS       string // also "" when there is no public key to publish
+	Clients    ClientAuth
 }
 
 // Metadata is GET /.well-known/oauth-authorization-server of RFC 8414. It
-// lists what this build serves and nothing else.
+// lists what this installation serves and nothing else.
 type Metadata struct{ Place Place }
 
 // Serve answers with the metadata document.
@@ -24,15 +28,28 @@ func (m *Metadata) Serve(req *fasthttp.Request, resp *fasthttp.Response, v *toke
 	p := &m.Place
 	b := []byte(`{"issuer":`)
 	b = wire.AppendString(b, p.Issuer)
+	b = p.appendEndpoint(b, "token", p.Token)
 	if p.Token != "" {
-		b = wire.AppendMember(b, "token_endpoint", p.Issuer+p.Token)
-		b = append(b, `,"token_endpoint_auth_methods_supported":["client_secret_basic"],"grant_types_supported":["client_credentials"]`...)
+		b = append(b, `,"grant_types_supported":["client_credentials","refresh_token"]`...)
 	}
-	b = append(b, `,"response_types_supported":[]`...)
+	b = append(b, `,"response_types_supported":[]`...) // required, and there is no authorization endpoint
+	b = p.appendEndpoint(b, "revocation", p.Revoke)
+	b = p.appendEndpoint(b, "introspection", p.Introspect)
 	if p.JWKS != "" {
 		b = wire.AppendMember(b, "jwks_uri", p.Issuer+p.JWKS)
 	}
 	serveDocument(req, resp, v, append(b, '}'))
+}
+
+// appendEndpoint appends an endpoint that is on, and how clients say there who
+// they are.
+func (p *Place) appendEndpoint(b []byte, name, path string) []byte {
+	if path == "" {
+		return b
+	}
+	b = wire.AppendMember(b, name+"_endpoint", p.Issuer+path)
+	b = append(append(append(b, `,"`...), name...), `_endpoint_auth_methods_supported":`...)
+	return wire.AppendList(b, p.Clients.methods())
 }
 
 // Keys is GET /.well-known/jwks.json of RFC 7517: the public halves of the
