@@ -69,7 +69,7 @@ func (c *Cache) Remember(d *token.Digest, s token.Stamp, p *token.Principal) boo
 	if !c.remember(&s, &entry{digest: *d, form: formPrincipal, live: p.Live, principal: p}) {
 		return false
 	}
-	if p.Kind != token.KindJWT { // a JWT's record was found by its handle already
+	if p.Kind != token.KindJWT && p.Live.Handle != "" { // a JWT's record was found by its handle already; a user's has none
 		c.remember(&s, &entry{digest: liveDigest(p.Live.Handle), form: formLive, live: p.Live})
 	}
 	return true
@@ -78,8 +78,14 @@ func (c *Cache) Remember(d *token.Digest, s token.Stamp, p *token.Principal) boo
 // remember completes s and sets the entry under it.
 func (c *Cache) remember(s *token.Stamp, e *entry) bool {
 	need := c.generations.ownersOf(e.live)
-	if e.form == formPrincipal {
+	if p := e.principal; p != nil {
 		need.add(c.generations.digest(&e.digest))
+		if p.ID != "" { // a JWT can be ended by its id, without its digest
+			need.add(c.generations.credential("jti:" + p.ID))
+		}
+		if p.User != "" {
+			need.add(c.generations.stripe(token.EntityUser, p.User))
+		}
 	}
 	if !c.generations.cover(s, &need) {
 		c.tallies.uncovered.Add(1)

@@ -30,11 +30,12 @@ type claims struct {
 	id          string   // jti
 	generation  int      // the first part of jti
 	scope       []string // nil: not narrowed
+	family      string   // "": it comes from no family
 }
 
 // readClaims reads the claims that we issue, each at most once and of the type
 // it has. A claim we do not issue is refused: a name that differs in case only,
-// an nbf we would not heed, a family that nothing here could end.
+// an nbf we would not heed.
 func readClaims(text []byte) (c claims, ok bool) {
 	d := jsontext.NewDecoder(bytes.NewReader(text)) // refuses duplicate names and bad UTF-8
 	if !reads(d, '{') {
@@ -79,6 +80,8 @@ func (c *claims) read(name string, d *jsontext.Decoder) (ok bool) {
 		if c.scope == nil { // a scope of nothing permits nothing
 			c.scope = []string{}
 		}
+	case "fam":
+		c.family, ok = text, strings.HasPrefix(text, "fam_") && len(text) <= 64
 	default:
 		ok = false
 	}
@@ -105,7 +108,7 @@ func (c *claims) principal(live *token.Live) (*token.Principal, error) {
 	}
 	return &token.Principal{
 		Live: live, Kind: token.KindJWT, Generation: c.generation,
-		EndsAt: seconds(c.expiresAt), Scope: c.scope, ID: c.id,
+		EndsAt: seconds(c.expiresAt), Scope: c.scope, ID: c.id, Family: c.family,
 	}, nil
 }
 

@@ -34,8 +34,10 @@ type compact struct {
 
 // cut takes a compact JWS apart: exactly two dots, no empty part, and nothing
 // but base64url between them.
-func cut(b []byte) (c compact, ok bool) {
-	if len(b) > mostJWT {
+func cut(b []byte) (c compact, ok bool) { return cutUpTo(b, mostJWT) }
+
+func cutUpTo(b []byte, most int) (c compact, ok bool) {
+	if len(b) > most {
 		return compact{}, false
 	}
 	var dots [2]int

@@ -9,7 +9,7 @@ const mostJWT = 4 << 10
 // shaped refuses, before it is hashed, what cannot be any credential of ours.
 func shaped(p *token.Presented) token.Reason {
 	switch {
-	case p.Kind != token.KindKey && p.Kind != token.KindJWT:
+	case p.Kind != token.KindKey && p.Kind != token.KindJWT && p.Kind != token.KindAccess:
 		return token.TokenInvalid
 	case len(p.Secret) == 0 || len(p.Secret) > mostJWT:
 		return token.TokenInvalid
@@ -22,8 +22,12 @@ func shaped(p *token.Presented) token.Reason {
 func (v *Verifier) screen(p *token.Presented, at token.Instant) (claim, token.Reason) {
 	if p.Kind == token.KindJWT {
 		c, reason := v.keys.verify(p.Secret)
-		if reason == token.Allowed && !c.acceptable(*v.issuer.Load(), at) {
+		switch {
+		case reason != token.Allowed:
+		case !c.acceptable(*v.issuer.Load(), at):
 			reason = token.TokenInvalid
+		case v.revoked != nil && v.revoked.Has(c.id):
+			reason = token.TokenRevoked
 		}
 		return claim{jwt: c}, reason
 	}

@@ -19,13 +19,16 @@ func (v *Verifier) seek(p *token.Presented, src *token.Source, at token.Instant)
 	// good signature and the stamp, the JWT would be remembered for good.
 	s := v.memory.Stamp(&p.Digest)
 	c, reason := v.screen(p, at)
+	if reason == token.TokenRevoked { // recognised, so not counted
+		return nil, reason
+	}
 	if reason != token.Allowed {
 		return nil, v.unrecognised(src, nil, at, reason)
 	}
 	if v.memory.RecallUnknown(p.Kind, &p.Digest, at) {
 		return nil, v.unrecognised(src, c.id, at, token.TokenInvalid)
 	}
-	if p.Kind == token.KindKey && v.refuses(src, c.id, at) {
+	if p.Kind != token.KindJWT && v.refuses(src, c.id, at) {
 		return nil, token.AuthThrottled
 	}
 	q, err := v.find(p, s, &c)
@@ -36,7 +39,7 @@ func (v *Verifier) seek(p *token.Presented, src *token.Source, at token.Instant)
 		return nil, reason
 	}
 	v.memory.RememberUnknown(p.Kind, &p.Digest, s, at)
-	if src == nil && p.Kind == token.KindKey {
+	if src == nil && p.Kind != token.KindJWT {
 		v.throttle.CountHere(at)
 	}
 	return nil, v.unrecognised(src, c.id, at, reason)

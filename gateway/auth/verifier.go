@@ -61,6 +61,12 @@ type Options struct {
 	Throttle *Throttle // of failed attempts
 	Uses     *Uses     // nil: nobody wants to know when credentials were last used
 
+	Revoked    *Revoked    // nil: no JWT ends before its exp by itself
+	Marker     Marker      // nil: nobody wants to know of an access token's first use
+	People     People      // nil: no Basic
+	Hasher     *Hasher     // of their passwords; with People
+	Signatures *Signatures // nil: no signatures
+
 	// Timeout bounds one look-up in the store; 0 means 1 s. After it the
 	// verdict is that none can be given.
 	Timeout time.Duration
@@ -77,6 +83,11 @@ type Verifier struct {
 	uses     *Uses
 	timeout  time.Duration
 	flights  singleflight.Group
+
+	revoked    *Revoked
+	marker     Marker
+	basic      *basic      // nil: Basic proves nothing here
+	signatures *Signatures // nil: nor do signatures
 }
 
 // New checks the options.
@@ -97,6 +108,16 @@ func New(o Options) (*Verifier, error) {
 	v := &Verifier{
 		memory: o.Memory, loader: o.Loader, keys: o.Keys,
 		throttle: o.Throttle, uses: o.Uses, timeout: o.Timeout,
+		revoked: o.Revoked, marker: o.Marker, signatures: o.Signatures,
+	}
+	if o.People != nil {
+		if o.Hasher == nil {
+			return nil, errors.New("auth: Options.People without Options.Hasher: no password could be checked")
+		}
+		var err error
+		if v.basic, err = newBasic(o.People, o.Hasher); err != nil {
+			return nil, err
+		}
 	}
 	v.issuer.Store(&o.Issuer)
 	return v, nil
@@ -118,6 +139,27 @@ func (v *Verifier) Expect(issuer string) {
 // asked here.
 func (v *Verifier) Verify(p *token.Presented, src *token.Source, now time.Time) (*token.Principal, token.Reason) {
 	at := token.At(now)
+	switch {
+	case p.Kind == token.KindKey && p.Access != nil:
+		return v.verifyPair(p, src, at)
+	case p.Kind == token.KindPassword && v.basic != nil:
+		return v.verifyPassword(p, src, at)
+	case p.Kind == token.KindSigned:
+		return v.verifySigned(p, src, at)
+	case p.Kind == token.KindMAC:
+		return v.verifyMAC(p, src, at)
+	case p.Kind == token.KindAccess: // proves nothing without the key it belongs to
+		return nil, v.unrecognised(src, nil, at, token.TokenInvalid)
+	}
+	q, reason := v.verifyAlone(p, src, at)
+	if reason == token.Allowed && v.uses != nil {
+		v.uses.Record(q, src, at)
+	}
+	return q, reason
+}
+
+// verifyAlone is Verify for one key, JWT or access token by itself.
+func (v *Verifier) verifyAlone(p *token.Presented, src *token.Source, at token.Instant) (*token.Principal, token.Reason) {
 	if reason := shaped(p); reason != token.Allowed {
 		return nil, v.unrecognised(src, nil, at, reason)
 	}
@@ -133,11 +175,7 @@ func (v *Verifier) Verify(p *token.Presented, src *token.Source, now time.Time) 
 	if q.Kind != p.Kind { // a secret of one kind is unknown as any other
 		return nil, v.unrecognised(src, nil, at, token.TokenInvalid)
 	}
-	reason := standing(q, ok, at)
-	if reason == token.Allowed && v.uses != nil {
-		v.uses.Record(q, src, at)
-	}
-	return q, reason
+	return q, standing(q, ok, at)
 }
 
 // Examine is Verify without a trace: nothing is counted, remembered or noted as
