@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"go.uber.org/zap"
 
+	"tollgate/admin/webhook"
 	"tollgate/policy"
 	"tollgate/policy/token"
 )
@@ -22,6 +23,12 @@ const (
 	heldAnswers     = 20 // "another token has this number", for one merchant
 	explanations    = 60 // for one admin key
 	perMinute       = time.Minute
+)
+
+// How long what generate makes lives, when Options does not say.
+const (
+	opaqueDefault = time.Hour
+	familyDefault = 90 * 24 * time.Hour
 )
 
 // Options is what an admin API is made of. Store, Minter, Explainer and
@@ -47,13 +54,26 @@ type Options struct {
 	Failures int
 	Window   time.Duration
 
+	// Hasher is for the passwords of users; nil: none can be set, which is
+	// answered 503.
+	Hasher Hasher
+
+	OpaqueTTL time.Duration // lifetime of an opaque access token that generate makes; 0: an hour
+	FamilyTTL time.Duration // lifetime of its refresh family; 0: 90 days
+
+	// Webhooks says which URLs may be set; the sender is given the same.
+	// WebhookKey is the sender's key, of webhook.KeyLength bytes; nil: no
+	// merchant is shown its webhook secret, which is answered 503.
+	Webhooks   webhook.Rules
+	WebhookKey []byte
+
 	// Ops are the listener's other handlers, by the mux pattern they are
 	// mounted under: /healthz, /readyz, /metrics, /debug/pprof/.
 	Ops map[string]http.Handler
 
 	Logger *zap.Logger      // nil: nothing is logged
 	Now    func() time.Time // nil: time.Now
-	Rand   io.Reader        // for request ids; nil: crypto/rand
+	Rand   io.Reader        // for request ids and passwords; nil: crypto/rand
 }
 
 func (o *Options) fill() error {
@@ -66,12 +86,20 @@ func (o *Options) fill() error {
 		return errors.New("admin: Options.Explainer is missing")
 	case o.Catalogue == nil:
 		return errors.New("admin: Options.Catalogue is missing")
+	case len(o.WebhookKey) != 0 && len(o.WebhookKey) != webhook.KeyLength:
+		return errors.New("admin: Options.WebhookKey must have 32 bytes")
 	}
 	if o.Failures <= 0 {
 		o.Failures = failuresDefault
 	}
 	if o.Window <= 0 {
 		o.Window = perMinute
+	}
+	if o.OpaqueTTL <= 0 {
+		o.OpaqueTTL = opaqueDefault
+	}
+	if o.FamilyTTL <= 0 {
+		o.FamilyTTL = familyDefault
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
@@ -127,7 +155,12 @@ type service struct {
 	held      *budget // answers that another token has a number, by merchant
 	explains  *budget // explanations, by actor
 	forms     forms
-	rotations sync.Mutex // see rotate
+	rotations sync.Mutex // see succeed
+	users     UserMaker
+	opaqueTTL time.Duration
+	familyTTL time.Duration
+	webhooks  webhook.Rules
+	hookKey   []byte
 }
 
 func newService(o *Options) *service {
@@ -143,8 +176,13 @@ func newService(o *Options) *service {
 			failures:  newBudget(o.Failures, o.Window, o.Now),
 			now:       o.Now,
 		},
-		held:     newBudget(heldAnswers, perMinute, o.Now),
-		explains: newBudget(explanations, perMinute, o.Now),
+		held:      newBudget(heldAnswers, perMinute, o.Now),
+		explains:  newBudget(explanations, perMinute, o.Now),
+		users:     UserMaker{Store: o.Store, Hasher: o.Hasher, Rand: o.Rand},
+		opaqueTTL: o.OpaqueTTL,
+		familyTTL: o.FamilyTTL,
+		webhooks:  o.Webhooks,
+		hookKey:   o.WebhookKey,
 	}
 }
 

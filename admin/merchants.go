@@ -19,13 +19,14 @@ const (
 
 // merchantView is a merchant in an answer.
 type merchantView struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Status      string    `json:"status" enum:"active,suspended" doc:"A suspended merchant's tokens are refused"`
-	IPWhitelist []string  `json:"ip_whitelist" nullable:"false" doc:"Hold for every token of the merchant; empty: none is asked for"`
-	CreatedAt   time.Time `json:"created_at"`
-	UpdatedAt   time.Time `json:"updated_at"`
-	Version     int64     `json:"version"`
+	ID          string        `json:"id"`
+	Name        string        `json:"name"`
+	Status      string        `json:"status" enum:"active,suspended" doc:"A suspended merchant's tokens are refused"`
+	IPWhitelist []string      `json:"ip_whitelist" nullable:"false" doc:"Hold for every token of the merchant; empty: none is asked for"`
+	Webhook     token.Webhook `json:"webhook" doc:"For tokens that have none of their own"`
+	CreatedAt   time.Time     `json:"created_at"`
+	UpdatedAt   time.Time     `json:"updated_at"`
+	Version     int64         `json:"version"`
 }
 
 func viewMerchant(m *token.Merchant) merchantView {
@@ -34,22 +35,24 @@ func viewMerchant(m *token.Merchant) merchantView {
 		status = merchantActive
 	}
 	return merchantView{
-		ID: m.ID, Name: m.Name, Status: status, IPWhitelist: orEmpty(m.IPRanges),
+		ID: m.ID, Name: m.Name, Status: status, IPWhitelist: orEmpty(m.IPRanges), Webhook: orSingle(m.Webhook),
 		CreatedAt: m.CreatedAt.Time(), UpdatedAt: m.UpdatedAt.Time(), Version: m.Version,
 	}
 }
 
 // merchantOrder is what a merchant is made of.
 type merchantOrder struct {
-	Name        string   `json:"name"`
-	IPWhitelist []string `json:"ip_whitelist,omitempty"`
+	Name        string       `json:"name"`
+	IPWhitelist []string     `json:"ip_whitelist,omitempty"`
+	Webhook     webhookOrder `json:"webhook,omitempty" doc:"For tokens that have none of their own"`
 }
 
 // merchantPatch is an RFC 7396 merge patch of a merchant.
 type merchantPatch struct {
-	Name        string   `json:"name,omitempty"`
-	Status      string   `json:"status,omitempty" enum:"active,suspended"`
-	IPWhitelist []string `json:"ip_whitelist,omitempty" doc:"null empties it"`
+	Name        string       `json:"name,omitempty"`
+	Status      string       `json:"status,omitempty" enum:"active,suspended"`
+	IPWhitelist []string     `json:"ip_whitelist,omitempty" doc:"null empties it"`
+	Webhook     webhookOrder `json:"webhook,omitempty" doc:"null: nothing is sent"`
 }
 
 type merchantAnswer struct {
@@ -76,7 +79,10 @@ func (s *service) addMerchant(ctx context.Context, v *visit, in *struct{ Body do
 	sent.as(&order)
 	f := &sent.faults
 	checkName(f, "name", order.Name)
-	m := token.Merchant{Name: order.Name, Active: true, IPRanges: ranges(f, order.IPWhitelist)}
+	m := token.Merchant{
+		Name: order.Name, Active: true, IPRanges: ranges(f, order.IPWhitelist),
+		Webhook: s.checkWebhook(f, token.Webhook{}, token.Webhook(order.Webhook)),
+	}
 	if err := f.problem(); err != nil {
 		return nil, err
 	}
@@ -139,7 +145,7 @@ func (s *service) changeMerchant(ctx context.Context, v *visit, in *merchantChan
 		if !match.holds(m.Version) {
 			return nil, stale()
 		}
-		changed, err := patchMerchant(m, sent)
+		changed, err := s.patchMerchant(m, sent)
 		if err != nil {
 			return nil, err
 		}
@@ -162,23 +168,25 @@ func (s *service) changeMerchant(ctx context.Context, v *visit, in *merchantChan
 
 // patchMerchant is the merchant as it is after the patch. It may be called
 // again with a newer merchant.
-func patchMerchant(m token.Merchant, sent *submitted) (token.Merchant, error) {
+func (s *service) patchMerchant(m token.Merchant, sent *submitted) (token.Merchant, error) {
 	view := viewMerchant(&m)
 	f := sent.faults.clone()
 	var after merchantPatch
-	patch(merchantPatch{Name: view.Name, Status: view.Status, IPWhitelist: view.IPWhitelist}, sent, &after, &f)
+	before := merchantPatch{Name: view.Name, Status: view.Status, IPWhitelist: view.IPWhitelist, Webhook: webhookOrder(view.Webhook)}
+	patch(before, sent, &after, &f)
 	checkName(&f, "name", after.Name)
 	if after.Status == "" {
 		f.add("status", "write active or suspended")
 	}
 	m.Name, m.Active = after.Name, after.Status == merchantActive
 	m.IPRanges = ranges(&f, after.IPWhitelist)
+	m.Webhook = s.checkWebhook(&f, m.Webhook, token.Webhook(after.Webhook))
 	return m, f.problem()
 }
 
 // sameMerchant reports whether a patch changed nothing.
 func sameMerchant(a, b *token.Merchant) bool {
-	return a.Name == b.Name && a.Active == b.Active && slices.Equal(a.IPRanges, b.IPRanges)
+	return a.Name == b.Name && a.Active == b.Active && slices.Equal(a.IPRanges, b.IPRanges) && orSingle(a.Webhook) == orSingle(b.Webhook)
 }
 
 // ranges brings a merchant's addresses into the form that is kept.

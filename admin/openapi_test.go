@@ -28,6 +28,9 @@ func TestOpenAPIDocument(t *testing.T) {
 		"PATCH /admin/v1/tokens/{id}/phones/{e164}", "DELETE /admin/v1/tokens/{id}/phones/{e164}",
 		"POST /admin/v1/explain", "GET /admin/v1/audit", "GET /admin/v1/catalog",
 		"POST /admin/v1/keys", "GET /admin/v1/keys", "DELETE /admin/v1/keys/{id}",
+		"POST /admin/v1/tokens/{id}/generate", "POST /admin/v1/merchants/{id}/webhook_secret",
+		"POST /admin/v1/users", "GET /admin/v1/users", "GET /admin/v1/users/{id}", "PATCH /admin/v1/users/{id}",
+		"DELETE /admin/v1/users/{id}", "POST /admin/v1/users/{id}/password",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		op := p.at("paths", path, strings.ToLower(method))

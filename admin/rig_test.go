@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,8 +18,10 @@ import (
 	"github.com/go-json-experiment/json"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+	"golang.org/x/crypto/argon2"
 
 	"tollgate/admin"
+	"tollgate/admin/webhook"
 	"tollgate/gateway/issue"
 	"tollgate/policy"
 	"tollgate/policy/token"
@@ -78,8 +81,9 @@ func newRig(t *testing.T, change ...func(*admin.Options)) *rig {
 		Store: r.store, Minter: newMinter(t, r.clock), Explainer: r.explainer,
 		Catalogue:       func() *policy.Catalogue { return catalogue },
 		BootstrapDigest: token.DigestOf([]byte(bootstrap)),
-		Listen:          "127.0.0.1:9090",
-		Logger:          zap.New(core), Now: r.clock,
+		Hasher:          &cheapHasher{}, WebhookKey: bytes.Repeat([]byte{9}, webhook.KeyLength),
+		Listen: "127.0.0.1:9090",
+		Logger: zap.New(core), Now: r.clock,
 	}
 	for _, f := range change {
 		f(&o)
@@ -115,6 +119,22 @@ func newMinter(t *testing.T, now func() time.Time) *minter {
 
 func (m *minter) Mint(k token.Kind, e token.Environment, h token.Handle, generation int) ([]byte, token.Credential, error) {
 	return m.Minter.Mint(issue.Wanted{Kind: k, Environment: e, Handle: h, Generation: generation})
+}
+
+// cheapHasher is argon2id at the least cost there is, for the many users that
+// tests make. With fault set it hashes nothing.
+type cheapHasher struct{ fault error }
+
+func (h *cheapHasher) Hash(_ context.Context, password string) (string, error) {
+	if h.fault != nil {
+		return "", h.fault
+	}
+	salt := make([]byte, 16)
+	if _, err := rand.Read(salt); err != nil {
+		return "", err
+	}
+	key, text := argon2.IDKey([]byte(password), salt, 1, 8, 1, 32), base64.RawStdEncoding
+	return "$argon2id$v=19$m=8,t=1,p=1$" + text.EncodeToString(salt) + "$" + text.EncodeToString(key), nil
 }
 
 // testCatalogue knows two countries, and more operators of the first if asked.
@@ -236,4 +256,14 @@ func (r *rig) key(role, merchant string) string {
 		body = `{"name":"` + role + `","role":"` + role + `","merchant_id":"` + merchant + `"}`
 	}
 	return "Bearer " + r.want(201, "POST", "/admin/v1/keys", body).text("key")
+}
+
+// user makes a user and gives its id.
+func (r *rig) user(email, role, merchant string) string {
+	r.t.Helper()
+	body := `{"email":"` + email + `","role":"` + role + `"}`
+	if merchant != "" {
+		body = `{"email":"` + email + `","role":"` + role + `","merchant_id":"` + merchant + `"}`
+	}
+	return r.want(201, "POST", "/admin/v1/users", body).text("user", "id")
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // call is one operation as the role matrix sends it. In path and body, {mer}
-// {tok} {phone} {key} stand for records of the caller's merchant or of another.
+// {tok} {phone} {key} {usr} stand for records of the caller's merchant or of another.
 type call struct {
 	name, method, path, body string
 	ok                       int
@@ -21,6 +21,7 @@ type call struct {
 var calls = []call{
 	{"add-merchant", "POST", "/admin/v1/merchants", `{"name":"M"}`, 201, "ao", false},
 	{"list-merchants", "GET", "/admin/v1/merchants", "", 200, "aoAm", false},
+	{"show-webhook-secret", "POST", "/admin/v1/merchants/{mer}/webhook_secret", "", 200, "aom", true},
 	{"find-merchant", "GET", "/admin/v1/merchants/{mer}", "", 200, "aoAm", true},
 	{"change-merchant", "PATCH", "/admin/v1/merchants/{mer}", `{"name":"N"}`, 200, "ao", true},
 	{"add-token", "POST", "/admin/v1/tokens", `{"merchant_id":"{mer}","name":"T","environment":"live"}`, 201, "aom", false},
@@ -28,6 +29,7 @@ var calls = []call{
 	{"find-token", "GET", "/admin/v1/tokens/{tok}", "", 200, "aoAm", true},
 	{"change-token", "PATCH", "/admin/v1/tokens/{tok}", `{"name":"U"}`, 200, "aom", true},
 	{"rotate-token", "POST", "/admin/v1/tokens/{tok}/rotate", `{"credential":"key"}`, 200, "aom", true},
+	{"generate-tokens", "POST", "/admin/v1/tokens/{tok}/generate", "", 200, "aom", true},
 	{"list-phones", "GET", "/admin/v1/tokens/{tok}/phones", "", 200, "aoAm", true},
 	{"add-phone", "POST", "/admin/v1/tokens/{tok}/phones", `{"country":"CI","number":"{new}"}`, 201, "aom", true},
 	{"change-phone", "PATCH", "/admin/v1/tokens/{tok}/phones/{phone}", `{"enabled":false}`, 200, "aom", true},
@@ -38,6 +40,12 @@ var calls = []call{
 	{"add-key", "POST", "/admin/v1/keys", `{"name":"K","role":"auditor"}`, 201, "a", false},
 	{"list-keys", "GET", "/admin/v1/keys", "", 200, "a", false},
 	{"end-key", "DELETE", "/admin/v1/keys/{key}", "", 200, "a", false},
+	{"add-user", "POST", "/admin/v1/users", `{"email":"{fresh}@example.com","role":"auditor"}`, 201, "a", false},
+	{"list-users", "GET", "/admin/v1/users", "", 200, "a", false},
+	{"find-user", "GET", "/admin/v1/users/{usr}", "", 200, "a", false},
+	{"change-user", "PATCH", "/admin/v1/users/{usr}", `{"enabled":false}`, 200, "a", false},
+	{"set-password", "POST", "/admin/v1/users/{usr}/password", `{"password":"correct horse battery"}`, 200, "a", false},
+	{"end-user", "DELETE", "/admin/v1/users/{usr}", "", 204, "a", false},
 	{"revoke-token", "POST", "/admin/v1/tokens/{tok}/revoke", "", 200, "aom", true},
 	{"end-token", "DELETE", "/admin/v1/tokens/{tok}", "", 200, "aom", true},
 }
@@ -91,7 +99,9 @@ func (r *rig) records(merchant string, n int) *strings.Replacer {
 	number := fmt.Sprintf("+225010000%04d", n)
 	tok := r.token(merchant, `,"composition":{"CI":{"ORANGE":["collect"]}},"phones":[{"country":"CI","number":"`+number+`"}]`)
 	key := r.want(201, "POST", "/admin/v1/keys", `{"name":"spare","role":"auditor"}`).text("admin_key", "id")
+	usr := r.user(fmt.Sprintf("u%d@example.com", n), "merchant", merchant)
 	return strings.NewReplacer("{mer}", merchant, "{tok}", tok, "{phone}", number, "{key}", key,
+		"{usr}", usr, "{fresh}", fmt.Sprintf("f%d", n),
 		"{new}", fmt.Sprintf("+225050000%04d", n))
 }
 

@@ -13,6 +13,9 @@ type forms struct {
 	phonePatch    form[phonePatch]
 	explain       form[explainOrder]
 	key           form[keyOrder]
+	user          form[userOrder]
+	userPatch     form[userPatch]
+	password      form[passwordOrder]
 }
 
 func (s *service) readForms() {
@@ -27,6 +30,9 @@ func (s *service) readForms() {
 		phonePatch:    formOf[phonePatch](shapes),
 		explain:       formOf[explainOrder](shapes),
 		key:           formOf[keyOrder](shapes),
+		user:          formOf[userOrder](shapes),
+		userPatch:     formOf[userPatch](shapes),
+		password:      formOf[passwordOrder](shapes),
 	}
 }
 
@@ -52,11 +58,17 @@ func (s *service) register() {
 		catalog      = "/admin/v1/catalog"
 		revoke       = oneToken + "/revoke"
 		rotateSecret = oneToken + "/rotate"
+		generate     = oneToken + "/generate"
+		hookSecret   = oneMerchant + "/webhook_secret"
+		users        = "/admin/v1/users"
+		oneUser      = users + "/{id}"
+		password     = oneUser + "/password"
 	)
 	handle(s, operation{post, merchants, "add-merchant", "Add a merchant", needMerchants, created}, s.addMerchant)
 	handle(s, operation{get, merchants, "list-merchants", "List merchants", needRead, ok}, s.listMerchants)
 	handle(s, operation{get, oneMerchant, "find-merchant", "Read a merchant", needRead, ok}, s.findMerchant)
 	handle(s, operation{patch, oneMerchant, "change-merchant", "Change a merchant, or suspend it", needMerchants, ok}, s.changeMerchant)
+	handle(s, operation{post, hookSecret, "show-webhook-secret", "Show what signs the events of a merchant's tokens", needTokens, ok}, s.webhookSecret)
 
 	handle(s, operation{post, tokens, "add-token", "Make a token and its secrets, which this answer alone shows", needTokens, created}, s.addToken)
 	handle(s, operation{get, tokens, "list-tokens", "List tokens", needRead, ok}, s.listTokens)
@@ -65,6 +77,7 @@ func (s *service) register() {
 	handle(s, operation{del, oneToken, "end-token", "Revoke a token", needTokens, ok}, s.revokeToken)
 	handle(s, operation{post, revoke, "revoke-token", "Revoke a token", needTokens, ok}, s.revokeToken)
 	handle(s, operation{post, rotateSecret, "rotate-token", "Make a new generation of a secret, which this answer alone shows", needTokens, ok}, s.rotate)
+	handle(s, operation{post, generate, "generate-tokens", "Make client credentials and a pair of tokens, which this answer alone shows; what was generated before ends", needTokens, ok}, s.generate)
 
 	handle(s, operation{get, phones, "list-phones", "List a token's phone numbers", needRead, ok}, s.listPhones)
 	handle(s, operation{post, phones, "add-phone", "Associate a phone number with a token", needTokens, created}, s.addPhone)
@@ -78,4 +91,11 @@ func (s *service) register() {
 	handle(s, operation{post, keys, "add-key", "Make an admin key, which this answer alone shows", needAdmin, created}, s.addKey)
 	handle(s, operation{get, keys, "list-keys", "List admin keys", needAdmin, ok}, s.listKeys)
 	handle(s, operation{del, oneKey, "end-key", "End an admin key", needAdmin, ok}, s.endKey)
+
+	handle(s, operation{post, users, "add-user", "Add a user; a password that is made is shown in this answer alone", needAdmin, created}, s.addUser)
+	handle(s, operation{get, users, "list-users", "List users", needAdmin, ok}, s.listUsers)
+	handle(s, operation{get, oneUser, "find-user", "Read a user", needAdmin, ok}, s.findUser)
+	handle(s, operation{patch, oneUser, "change-user", "Change a user, or disable it", needAdmin, ok}, s.changeUser)
+	handle(s, operation{del, oneUser, "end-user", "Remove a user", needAdmin, nothing}, s.endUser)
+	handle(s, operation{post, password, "set-password", "Give a user another password", needAdmin, ok}, s.setPassword)
 }

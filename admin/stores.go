@@ -21,6 +21,9 @@ type Store interface {
 	TokenFinder
 	TokenWriter
 	CredentialWriter
+	Generator
+	UserFinder
+	UserKeeper
 	NumberFinder
 	NumberWriter
 	KeyFinder
@@ -58,9 +61,42 @@ type TokenWriter interface {
 	RevokeToken(ctx context.Context, act token.Act, h token.Handle) (token.Token, error)
 }
 
-// CredentialWriter gives a token a new generation of one of its secrets.
+// CredentialWriter gives a token a new generation of one of its secrets. It is
+// refused with token.ErrStale unless that is the next one.
 type CredentialWriter interface {
 	RotateCredential(ctx context.Context, act token.Act, h token.Handle, c token.Credential, grace time.Duration) (token.Rotation, error)
+}
+
+// Generator gives a token new client credentials and a new refresh family with
+// its first pair, and ends everything of the kind that was made before, at once.
+// An empty client id has the store mint one. It is refused with token.ErrStale
+// unless the secret's generation is the next one.
+type Generator interface {
+	Generate(ctx context.Context, act token.Act, h token.Handle, secret token.Credential, clientID string, f token.Family, p token.Pair) (token.Rotation, token.Family, error)
+}
+
+// UserFinder reads users.
+type UserFinder interface {
+	FindUser(ctx context.Context, id string) (token.User, error)
+	ListUsers(ctx context.Context, f token.UserFilter) ([]token.User, string, error)
+}
+
+// UserKeeper writes users. AddUser gives the id; token.ErrExists: another user
+// has the email address. ChangeUser keeps the password unless there is a hash,
+// and is refused with token.ErrStale unless the record has the version
+// ifVersion.
+type UserKeeper interface {
+	AddUser(ctx context.Context, act token.Act, u token.User) (token.User, error)
+	ChangeUser(ctx context.Context, act token.Act, u token.User, ifVersion int64) (token.User, error)
+	EndUser(ctx context.Context, act token.Act, id string) error
+}
+
+// Hasher turns a password into the argon2id hash that is kept of it, in PHC
+// form. It works in a bounded pool: an error says that the pool is full, or that
+// there was no randomness, and nothing about the password. gateway/auth has the
+// one implementation, behind cmd.
+type Hasher interface {
+	Hash(ctx context.Context, password string) (phc string, err error)
 }
 
 // NumberFinder lists a token's phone numbers.

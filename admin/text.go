@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"net/url"
 	"strings"
 	"unicode"
 
@@ -12,7 +11,6 @@ import (
 const (
 	maxName        = 200
 	maxDescription = 4000
-	maxURL         = 200
 )
 
 // checkName notes what is wrong with a record's name.
@@ -38,34 +36,26 @@ func checkDescription(f *faults, field, text string) {
 	}
 }
 
-// The two formats of a webhook: one event a call, or several.
+// The two formats of a webhook: an event as one JSON object on one line, or as
+// one JSON object a line for each of its fields.
 const (
 	webhookSingle   = "single"
 	webhookMultiple = "multiple"
 )
 
 // checkWebhook notes what is wrong with a webhook and gives it its default
-// format. The URL may be empty: no events are sent.
-func checkWebhook(f *faults, w token.Webhook) token.Webhook {
-	if w.Format == "" {
-		w.Format = webhookSingle
-	}
+// format. The URL may be empty: no events are sent. One that stood before stays,
+// whatever the rules have become: the sender holds it to them.
+func (s *service) checkWebhook(f *faults, before, w token.Webhook) token.Webhook {
+	w = orSingle(w)
 	if w.Format != webhookSingle && w.Format != webhookMultiple {
 		f.add("webhook.format", "write single or multiple")
 	}
-	if w.URL == "" {
+	if w.URL == "" || w.URL == before.URL {
 		return w
 	}
-	u, err := url.Parse(w.URL)
-	switch {
-	case len(w.URL) > maxURL:
-		f.add("webhook.url", "a URL may have 200 bytes")
-	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		f.add("webhook.url", "write a whole URL, such as https://example.com/hook")
-	case u.User != nil:
-		f.add("webhook.url", "a URL holds no user name or password: it is shown in lists")
-	case u.Fragment != "":
-		f.add("webhook.url", "leave out the part after #, which is never sent")
+	if err := s.webhooks.Check(w.URL); err != nil {
+		f.add("webhook.url", err.Error())
 	}
 	return w
 }

@@ -99,7 +99,7 @@ func (s *service) patchToken(t *token.Token, sent *submitted) (token.Token, erro
 		f.add("mode", "write enforce or monitor")
 	}
 	after.Mode = mode
-	after.Webhook = checkWebhook(&f, token.Webhook(p.Webhook))
+	after.Webhook = s.checkWebhook(&f, t.Webhook, token.Webhook(p.Webhook))
 	after.Bounds = token.Bounds{
 		IPRanges: p.IPWhitelist, Methods: p.AllowedMethods, Permissions: p.Permissions,
 		Composition: token.Composition(p.Composition), Rate: p.Rate,

@@ -89,7 +89,7 @@ func (s *service) addToken(ctx context.Context, v *visit, in *struct{ Body docum
 	if err != nil {
 		return nil, err
 	}
-	return s.answerCreated(&t, numbers, shown, warnings), nil
+	return s.answerCreated(&t, numbers, shown, append(warnings, s.unarmed(&t)...)), nil
 }
 
 // draft reads an order into a token without an owner or secrets.
@@ -107,7 +107,7 @@ func (s *service) draft(v *visit, order *tokenOrder, f *faults) (token.Token, []
 	t := token.Token{
 		Name: order.Name, Description: order.Description, Environment: env, Mode: mode,
 		Enabled: true, Enhanced: order.EnhancedSecurity,
-		Webhook:   checkWebhook(f, token.Webhook(order.Webhook)),
+		Webhook:   s.checkWebhook(f, token.Webhook{}, token.Webhook(order.Webhook)),
 		ExpiresAt: readExpiry(f, order.ExpiresAt, order.ExpiresIn, s.instant()),
 		Bounds: token.Bounds{
 			IPRanges: order.IPWhitelist, Methods: order.AllowedMethods, Permissions: order.Permissions,

@@ -2,7 +2,7 @@ package admin
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"tollgate/policy/token"
@@ -88,31 +88,42 @@ type renewal struct {
 	grace  time.Duration
 }
 
-// renew mints the next generation of a secret and has it kept. One at a time:
-// a signing secret is sealed under its generation, which has to be the one that
+// renew mints the next generation of a secret and has it kept.
+func (s *service) renew(ctx context.Context, v *visit, what renewal) (secret []byte, r token.Rotation, err error) {
+	err = s.succeed(ctx, what.handle, what.kind, func(t *token.Token, generation int) error {
+		var kept token.Credential
+		if secret, kept, err = s.minter.Mint(what.kind, t.Environment, t.Handle, generation); err != nil {
+			return mintFault(err)
+		}
+		r, err = s.store.RotateCredential(ctx, v.act("token.rotate"), t.Handle, kept, what.grace)
+		return err
+	})
+	return secret, r, err
+}
+
+// succeed calls do with a token and the number of the next generation of one of
+// its secrets. One at a time, and again when another process was faster: a
+// signing secret is sealed under its generation, which has to be the one that
 // the store gives it.
-func (s *service) renew(ctx context.Context, v *visit, what renewal) ([]byte, token.Rotation, error) {
+func (s *service) succeed(ctx context.Context, h token.Handle, k token.Kind, do func(t *token.Token, generation int) error) error {
 	s.rotations.Lock()
 	defer s.rotations.Unlock()
-	t, err := s.store.FindToken(ctx, what.handle)
-	if err != nil {
-		return nil, token.Rotation{}, err
-	}
-	next := 1
-	for _, c := range t.Credentials {
-		if c.Kind == what.kind {
-			next = max(next, c.Generation+1)
+	for range maxAttempts {
+		t, err := s.store.FindToken(ctx, h)
+		if err != nil {
+			return err
+		}
+		next := 1
+		for _, c := range t.Credentials {
+			if c.Kind == k {
+				next = max(next, c.Generation+1)
+			}
+		}
+		if err := do(&t, next); !errors.Is(err, token.ErrStale) {
+			return err
 		}
 	}
-	secret, kept, err := s.minter.Mint(what.kind, t.Environment, t.Handle, next)
-	if err != nil {
-		return nil, token.Rotation{}, mintFault(err)
-	}
-	r, err := s.store.RotateCredential(ctx, v.act("token.rotate"), t.Handle, kept, what.grace)
-	if err == nil && r.Credential.Generation != next {
-		err = fmt.Errorf("admin: the store made generation %d of a secret that was sealed as %d: another process rotated it meanwhile", r.Credential.Generation, next)
-	}
-	return secret, r, err
+	return busy()
 }
 
 // readRotation reads which secret is renewed and how long the one before lives.

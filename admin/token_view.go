@@ -122,8 +122,8 @@ func viewGenerations(list []token.Credential) (generationsView, string) {
 
 // webhookOrder is a webhook as it is sent.
 type webhookOrder struct {
-	URL    string `json:"url,omitempty" doc:"Where events are sent; empty: nowhere"`
-	Format string `json:"format,omitempty" enum:"single,multiple" doc:"One event a call, or several"`
+	URL    string `json:"url,omitempty" doc:"Where events are sent: https, to a public address; empty: nowhere"`
+	Format string `json:"format,omitempty" enum:"single,multiple" doc:"An event as one JSON object on one line, or as one JSON object a line for each field"`
 }
 
 // orSingle gives a webhook that was never set the format it would have.

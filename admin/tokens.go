@@ -122,12 +122,34 @@ func (s *service) warnings(t *token.Token, numbers []token.Number) []token.Warni
 	if len(t.Bounds.Composition) == 0 && !t.Bounds.Restricts.Composition {
 		warnings = append(warnings, token.Warning{Field: "composition", Message: noComposition})
 	}
+	warnings = append(warnings, s.unarmed(t)...)
 	for _, n := range numbers {
 		if _, doubt, err := s.catalogue().CanonicalPhone(n.Country, n.E164); err == nil && doubt != "" {
 			warnings = append(warnings, token.Warning{Field: "phones." + n.E164, Message: doubt})
 		}
 	}
 	return orEmpty(warnings)
+}
+
+// unarmed warns of enhanced security on a token that has no way to satisfy it:
+// it asks for a key and for an access token, which client credentials fetch.
+func (s *service) unarmed(t *token.Token) []token.Warning {
+	now := s.instant()
+	living := func(k token.Kind) bool {
+		return slices.ContainsFunc(t.Credentials, func(c token.Credential) bool { return c.Kind == k && !c.EndsAt.Reached(now) })
+	}
+	var lacks string
+	switch {
+	case !t.Enhanced, living(token.KindKey) && living(token.KindClient):
+		return nil
+	case living(token.KindClient):
+		lacks = "no key; rotate makes one"
+	case living(token.KindKey):
+		lacks = "no client credentials; generate makes them"
+	default:
+		lacks = "neither a key nor client credentials; rotate and generate make them"
+	}
+	return []token.Warning{{Field: "enhanced_security", Message: "every call is refused until the token can fetch access tokens: it has " + lacks}}
 }
 
 // newestFirst is the credentials by falling generation.
