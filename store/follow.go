@@ -26,6 +26,7 @@ func (s *Store) Follow(ctx context.Context) {
 		_ = s.Poll(ctx) // observed, and visible in Confirmed
 		if now := s.opt.Now(); now.Sub(trimmed) >= trimEvery {
 			_, _ = s.TrimChanges(ctx) // observed; the next hour tries again
+			_, _ = s.TrimEnded(ctx)
 			trimmed = now
 		}
 		select {

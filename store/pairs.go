@@ -120,14 +120,17 @@ func (s *Store) loadPaired(ctx context.Context, tx *sql.Tx, kind token.Kind, d *
 	}
 	found := token.Principal{Kind: kind}
 	var h token.Handle
-	var accessEndsAt, endedAt, endsAt token.Instant
-	err := tx.QueryRowContext(ctx, `SELECT f.token, f.id, f.preauthorised, f.ends_at, p.generation, p.access_ends_at, p.ended_at
+	var accessEndsAt, endedAt, familyEndedAt token.Instant
+	err := tx.QueryRowContext(ctx, `SELECT f.token, f.id, f.preauthorised, f.ends_at, f.ended_at, p.generation, p.access_ends_at, p.ended_at
 		FROM pairs p JOIN families f ON f.id = p.family WHERE p.`+column+` = $1`, d[:]).
-		Scan(&h, &found.Family, &found.Preauthorised, &endsAt, &found.Generation, &accessEndsAt, &endedAt)
+		Scan(&h, &found.Family, &found.Preauthorised, &found.EndsAt, &familyEndedAt, &found.Generation, &accessEndsAt, &endedAt)
 	if err != nil {
 		return nil, err
 	}
-	found.EndsAt = earlier(endsAt, endedAt)
+	// What ended with its family is told by the live record, as revoked.
+	if endedAt != familyEndedAt {
+		found.EndsAt = earlier(found.EndsAt, endedAt)
+	}
 	if kind == token.KindAccess {
 		found.EndsAt = earlier(found.EndsAt, accessEndsAt)
 	}

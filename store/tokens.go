@@ -175,6 +175,9 @@ func (s *Store) checkToken(t *token.Token, numbers []token.Number) error {
 	seen := map[token.Kind]bool{}
 	for i := range t.Credentials {
 		checkCredential(&f, &t.Credentials[i])
+		if t.Credentials[i].Generation > 1 {
+			f.add("credentials", "the secrets of a new token are of generation 1")
+		}
 		if kind := t.Credentials[i].Kind; seen[kind] {
 			f.add("credentials", "a new token has one "+kind.String()+", not two")
 		} else {

@@ -20,6 +20,10 @@ func RunConcurrent(t *testing.T, engine Engine) {
 		{"RotationsFollowOneAnother", rotationsFollow},
 		{"ChangesAreInCommitOrderWithoutGaps", changesAreInOrder},
 		{"AReaderNeverSeesHalfAWrite", aReaderNeverSeesHalf},
+		{"FiftyRenewalsLeaveOneLivePair", fiftyRenewals},
+		{"FiftyRenewalsWithoutGraceLeaveNone", fiftyRenewalsWithoutGrace},
+		{"AReplayIsFreshForOne", oneIsFresh},
+		{"FamiliesBegunAtOnceAreAtMostTen", familiesAtOnce},
 	} {
 		t.Run(one.name, func(t *testing.T) { one.run(newHouse(t, engine)) })
 	}

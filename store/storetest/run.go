@@ -19,6 +19,11 @@ func Run(t *testing.T, engine Engine) {
 		{"Changes", changeTests},
 		{"Audit", auditTests},
 		{"Keys", keyTests},
+		{"Families", familyTests},
+		{"Renewals", renewalTests},
+		{"Users", userTests},
+		{"Outbox", outboxTests},
+		{"Once", onceTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, one := range group.tests {

@@ -162,6 +162,8 @@ func whatIsNotThereIsNotFound(h *house) {
 
 func second[T any](_ T, err error) error { return err }
 
+func third[T, U any](_ T, _ U, err error) error { return err }
+
 func replacingWritesWhatMayChange(h *house) {
 	t := h.addToken()
 	h.clock.advance(1e9)

@@ -37,6 +37,7 @@ CREATE TABLE families (
 CREATE INDEX families_alive ON families (token, added) WHERE ended_at = 0;
 CREATE INDEX families_by_token ON families (token);
 CREATE INDEX families_by_end ON families (ends_at);
+CREATE INDEX families_ended ON families (ended_at) WHERE ended_at <> 0;
 
 -- The pairs of a family, in the order they were made. follows is the number of
 -- the pair whose refresh token was spent for this one, 0 for the first: after a
