@@ -3,11 +3,6 @@ package configs
 // What has a key already but not yet a feature is refused where it is asked
 // for, never passed over: a file that loads is a file that is obeyed.
 
-// laterDialects lists names that routes will be able to list.
-func laterDialects() []string {
-	return []string{"service", "apikey", "envelope", "basic", "signature"}
-}
-
 // later refuses a key whose feature this version does not have.
 func (r *reader) later(key, what string) {
 	r.fail(key, "it is not in this version: %s", what)
@@ -33,27 +28,5 @@ func (r *reader) checkLater(c *Config) {
 	}
 	if c.Tracing.OTLP != "" {
 		r.later("tracing.otlp", "tracing; take it out")
-	}
-	if c.Tokens.OpaqueTTL != Default().Tokens.OpaqueTTL {
-		r.later("tokens.opaque_ttl", "opaque access tokens of the apikey dialect; take it out")
-	}
-	r.checkLaterEndpoints(&c.Endpoints)
-}
-
-// checkLaterEndpoints refuses paths that no dialect of this version serves.
-func (r *reader) checkLaterEndpoints(e *Endpoints) {
-	for _, own := range []struct{ name, path, dialect string }{
-		{"revoke", e.Revoke, "oauth's token revocation"},
-		{"introspect", e.Introspect, "oauth's token introspection"},
-		{"authorize", e.Authorize, "the apikey dialect"},
-		{"refresh_token", e.RefreshToken, "the apikey dialect"},
-		{"auth", e.Auth, "the envelope dialect"},
-		{"get_service_tokens", e.GetServiceTokens, "the service dialect"},
-		{"create_service_token", e.CreateServiceToken, "the service dialect"},
-		{"delete_service_token", e.DeleteServiceToken, "the service dialect"},
-	} {
-		if own.path != "" {
-			r.later("endpoints."+own.name, own.dialect+"; take it out")
-		}
 	}
 }

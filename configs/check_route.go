@@ -17,7 +17,9 @@ func methods() []string {
 const maxRoutes = 10_000
 
 // dialects lists the names that this version serves.
-func dialects() []string { return []string{"oauth", "payment"} }
+func dialects() []string {
+	return []string{"oauth", "payment", "service", "apikey", "envelope", "basic", "signature"}
+}
 
 // routeChecker holds what the routes of one file are checked against.
 type routeChecker struct {
@@ -62,17 +64,17 @@ func (r *routeChecker) check(i int, rt *Route) {
 	variables := r.checkMatch(i, &rt.Match)
 	r.checkChoice(key, rt)
 	r.checkDialects(below(key, "dialects"), rt.Dialects)
+	r.checkUnbounded(key, rt)
 	if rt.Permission != "" && !isPermission(rt.Permission) {
 		r.fail(below(key, "permission"), "%s is no permission; write 1 to 64 visible ASCII characters without spaces, quotes and backslashes, such as payments:write", quote(rt.Permission))
 	}
 	r.oneOf(below(key, "mode"), rt.Mode, "enforce", "monitor")
 	r.checkFacts(key, rt, variables)
-	switch rt.Replay {
-	case "":
-	case "refuse":
-		r.later(below(key, "replay"), "signed parameters, which alone can be replayed; take it out")
-	default:
+	if rt.Replay != "" {
 		r.oneOf(below(key, "replay"), rt.Replay, "refuse")
+		if !slices.Contains(rt.Dialects, "signature") {
+			r.fail(below(key, "replay"), "only signed parameters can be replayed; list the dialect signature, or take it out")
+		}
 	}
 	if r.given(below(key, "max_body")) {
 		r.size(below(key, "max_body"), rt.MaxBody, 1, 1<<30)
@@ -186,6 +188,19 @@ func (r *reader) unknownName(key, what, name string, names []string) {
 	}
 }
 
+// checkUnbounded keeps people's passwords, which have no bounds, off routes that
+// have some to hold.
+func (r *routeChecker) checkUnbounded(key string, rt *Route) {
+	at := slices.Index(rt.Dialects, "basic")
+	switch {
+	case at < 0:
+	case !rt.Facts.None:
+		r.fail(item(below(key, "dialects"), at), "a dashboard user has no composition and no phones; write facts: none where no money moves, or take basic out")
+	case rt.Permission != "":
+		r.fail(item(below(key, "dialects"), at), "a dashboard user has no permissions; take basic out, or the permission")
+	}
+}
+
 func (r *routeChecker) checkDialects(key string, list []string) {
 	if len(list) == 0 {
 		r.fail(key, "none is listed, and no route is open to everybody; list how callers may prove themselves, such as [oauth, payment]")
@@ -196,8 +211,6 @@ func (r *routeChecker) checkDialects(key string, list []string) {
 		case slices.Contains(list[:i], name):
 			r.fail(at, "%s is listed twice; keep one", quote(name))
 		case slices.Contains(dialects(), name):
-		case slices.Contains(laterDialects(), name):
-			r.later(at, "the dialect "+name+"; write "+orList(dialects()))
 		default:
 			r.unknownName(at, "dialect", name, dialects())
 		}

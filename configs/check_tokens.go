@@ -13,6 +13,10 @@ const maxSigningKeys = 16
 
 func (r *reader) checkTokens(t *Tokens) {
 	r.span("tokens.access_ttl", t.AccessTTL, time.Second, day)
+	r.span("tokens.opaque_ttl", t.OpaqueTTL, time.Second, day)
+	r.span("tokens.refresh.grace", t.Refresh.Grace, 0, 5*time.Minute)
+	r.span("tokens.refresh.absolute", t.Refresh.Absolute, time.Minute, 366*day)
+	r.span("tokens.refresh.idle", t.Refresh.Idle, time.Minute, max(time.Minute, t.Refresh.Absolute))
 	if len(t.Issuer) > 255 || !visible(t.Issuer) {
 		r.fail("tokens.issuer", "%s is no issuer; write a name or a URL in visible ASCII, without #", quote(t.Issuer))
 	}

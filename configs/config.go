@@ -35,8 +35,8 @@ type Config struct {
 	Log       Log       `yaml:"log"`
 	Tracing   Tracing   `yaml:"tracing"`
 	Endpoints Endpoints `yaml:"endpoints"`
-	Catalog   File      `yaml:"catalog"`  // "": the shipped one
-	Webhooks  Webhooks  `yaml:"webhooks"` // later
+	Catalog   File      `yaml:"catalog"` // "": the shipped one
+	Webhooks  Webhooks  `yaml:"webhooks"`
 
 	// Catalogue is what Load read from Catalog, or the shipped one. It is nil
 	// in a Config that Load did not make.
@@ -71,8 +71,17 @@ type Cache struct {
 type Tokens struct {
 	Issuer      string        `yaml:"issuer"`     // "": see Config.Issuer
 	AccessTTL   time.Duration `yaml:"access_ttl"` // 1s to 24h
-	OpaqueTTL   time.Duration `yaml:"opaque_ttl"` // later
+	OpaqueTTL   time.Duration `yaml:"opaque_ttl"` // of the apikey dialect; 1s to 24h
+	Refresh     Refresh       `yaml:"refresh"`
+	SecretPost  bool          `yaml:"client_secret_post"` // client credentials may stand in the body of /api/token
 	SigningKeys []SigningKey  `yaml:"signing_keys"`
+}
+
+// Refresh is how long families of refresh tokens live.
+type Refresh struct {
+	Grace    time.Duration `yaml:"grace"`    // 0s to 5m in which a spent token may come again while its successor is unused; 0: never
+	Idle     time.Duration `yaml:"idle"`     // 1m to Absolute without a renewal
+	Absolute time.Duration `yaml:"absolute"` // up to 366 days
 }
 
 // SigningKey is one key for JWTs; the first of the list signs, all verify.
@@ -122,13 +131,20 @@ type Log struct {
 	Format string `yaml:"format"` // json
 }
 
+// Webhooks is where events of a token's life may be sent. Only public addresses
+// are, over https, unless this says otherwise.
+type Webhooks struct {
+	AllowHTTP     bool           `yaml:"allow_http"`     // plain http too
+	AllowNetworks []netip.Prefix `yaml:"allow_networks"` // canonical; not public, and allowed all the same
+}
+
 // Tracing is where spans would go. This version refuses it.
 type Tracing struct {
 	OTLP string `yaml:"otlp"`
 }
 
 // Endpoints are the exact paths that tollgate answers itself, on every host;
-// "" is off. Those that no dialect of this version serves are "" always.
+// "" is off.
 type Endpoints struct {
 	Token    string `yaml:"token"`
 	Metadata string `yaml:"metadata"`

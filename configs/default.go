@@ -12,7 +12,7 @@ func Default() Config {
 		Admin:           Admin{Listen: "127.0.0.1:9090"},
 		Store:           Store{Driver: SQLite, Path: "tollgate.db"},
 		Cache:           Cache{MaxBytes: 256 << 20, MaxStaleness: 15 * time.Minute, Warm: 100_000},
-		Tokens:          Tokens{AccessTTL: 10 * time.Minute, OpaqueTTL: time.Hour},
+		Tokens:          Tokens{AccessTTL: 10 * time.Minute, OpaqueTTL: time.Hour, Refresh: Refresh{Grace: 10 * time.Second, Idle: 30 * day, Absolute: 90 * day}},
 		Phones:          Phones{UniqueWithin: "installation"},
 		Limits: Limits{
 			MaxBody:           1 << 20,
@@ -29,6 +29,15 @@ func Default() Config {
 			Metadata: "/.well-known/oauth-authorization-server",
 			JWKS:     "/.well-known/jwks.json",
 			Whoami:   "/api/whoami",
+
+			Revoke:             "/api/revoke",
+			Introspect:         "/api/introspect",
+			Authorize:          "/api/authorize",
+			RefreshToken:       "/api/refresh_token",
+			Auth:               "/v1/auth",
+			GetServiceTokens:   "/api/gateway/getServiceTokens",
+			CreateServiceToken: "/api/gateway/createServiceToken",
+			DeleteServiceToken: "/api/gateway/deleteServiceToken",
 		},
 	}
 }

@@ -6,19 +6,6 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Webhooks has no keys in this version.
-type Webhooks struct{}
-
-// readNode accepts an empty mapping only.
-func (*Webhooks) readNode(r *reader, key string, n *yaml.Node) {
-	switch {
-	case n.Kind != yaml.MappingNode:
-		r.fail(key, "it is %s; write {}", kindOf(n))
-	case len(n.Content) > 0:
-		r.later(key, "webhooks of a token's life; write {}")
-	}
-}
-
 // readNode reads the word none or a mapping of facts to their sources.
 func (f *Facts) readNode(r *reader, key string, n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode {
