@@ -49,7 +49,7 @@ type Throttle interface {
 	Count(src token.Source, name []byte, now token.Instant)
 }
 
-// Options is how an Exchanger is built. All are required but Uses and Timeout.
+// Options is how an Exchanger is built. All are required but Used, Timeout and Now.
 type Options struct {
 	Memory   Memory
 	Loader   Loader
@@ -61,6 +61,7 @@ type Options struct {
 	Rand     io.Reader                                            // safe for concurrent use
 	Used     func(*token.Principal, *token.Source, token.Instant) // hears of each secret that was right; nil: nobody
 	Timeout  time.Duration                                        // of one look-up; 0: 1 s
+	Now      func() time.Time                                     // for Client, which is told no time; nil: time.Now
 }
 
 // Exchanger trades client credentials for access tokens. It writes nothing to
@@ -85,6 +86,9 @@ func NewExchanger(o Options) (*Exchanger, error) {
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return &Exchanger{o: o}, nil
 }

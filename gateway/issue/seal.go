@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -17,7 +19,10 @@ const masterLength = 32
 
 // MasterKey seals what must be kept in a form it can be had back from. It is
 // never in the database, and it prints as nothing.
-type MasterKey struct{ aead cipher.AEAD }
+type MasterKey struct {
+	aead    cipher.AEAD
+	extract []byte // the pseudo-random key of HKDF: other keys come of it, never this one
+}
 
 // String says nothing about the key.
 func (*MasterKey) String() string { return "master key" }
@@ -44,8 +49,26 @@ func ParseMasterKey(file []byte) (*MasterKey, error) {
 	if err != nil {
 		return nil, errors.New("issue: the master key cannot be used for AES-256-GCM")
 	}
+	extract, err := hkdf.Extract(sha256.New, raw, nil)
+	if err != nil {
+		return nil, errors.New("issue: no other key can be derived from the master key")
+	}
 	clear(raw)
-	return &MasterKey{aead: aead}, nil
+	return &MasterKey{aead: aead, extract: extract}, nil
+}
+
+// Derive is a key of 32 bytes for one purpose, such as "webhooks": the same for
+// the same master key, and of no use for finding that, or the key of another
+// purpose (HKDF with SHA-256, RFC 5869).
+func (k *MasterKey) Derive(purpose string) ([]byte, error) {
+	if purpose == "" {
+		return nil, errors.New("issue: a key is derived for a purpose, and none was named")
+	}
+	key, err := hkdf.Expand(sha256.New, k.extract, "tollgate "+purpose, masterLength)
+	if err != nil {
+		return nil, fmt.Errorf("issue: no key for %s can be derived from the master key: %w", purpose, err)
+	}
+	return key, nil
 }
 
 func masterBytes(file []byte) ([]byte, error) {
