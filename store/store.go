@@ -94,6 +94,7 @@ func (s *Store) read(ctx context.Context, op string, do func(tx *sql.Tx) error) 
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", op, err)
 	}
+	defer s.prepareWanted(ctx)
 	defer tx.Rollback() //nolint:errcheck // it has only read
 	if err := do(tx); err != nil {
 		return s.explain(op, err)
