@@ -72,10 +72,16 @@ func newSite(t *testing.T, config string) *site {
 		t.Fatal(err)
 	}
 	s.adminKey = key
-	var merchant merchantView
-	s.api("POST", "/admin/v1/merchants", `{"name":"Boutique"}`, http.StatusCreated, &merchant)
-	s.merchant = merchant.ID
+	s.addMerchant("Boutique")
 	return s
+}
+
+// addMerchant makes a merchant, whose tokens are made from then on.
+func (s *site) addMerchant(name string) {
+	s.t.Helper()
+	var merchant merchantView
+	s.api("POST", "/admin/v1/merchants", fmt.Sprintf(`{"name":%q}`, name), http.StatusCreated, &merchant)
+	s.merchant = merchant.ID
 }
 
 func (s *site) write(config string) {
@@ -91,11 +97,11 @@ func (s *site) start() {
 	if len(problems) > 0 {
 		s.t.Fatal(problems)
 	}
-	log, err := newLogger(s.log, cfg.Log.Level)
+	with, err := newSetup(s.log, cfg.Log.Level)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if s.house, err = openHouse(s.t.Context(), cfg, log, s.log); err != nil {
+	if s.house, err = openHouse(s.t.Context(), cfg, with); err != nil {
 		s.t.Fatal(err)
 	}
 	if s.running, err = s.house.serve(context.Background()); err != nil {
