@@ -14,8 +14,7 @@ import (
 // tell.
 func (s *Store) LoadCredential(ctx context.Context, kind token.Kind, d *token.Digest) (p *token.Principal, err error) {
 	err = s.read(ctx, "load_credential", func(tx *sql.Tx) error {
-		rows, err := s.often(ctx, tx, `SELECT token, generation, ends_at FROM credentials WHERE digest = $1 AND kind = $2`,
-			d[:], kind.String())
+		rows, err := s.query(ctx, tx, credentialText, d[:], kind.String())
 		type credential struct {
 			of token.Handle
 			p  token.Principal
