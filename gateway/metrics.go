@@ -169,6 +169,9 @@ func (p *passage) count(took time.Duration) {
 			u.seconds.Observe(p.record.upstreamTook.Seconds())
 		}
 	}
+	if p.record.reason == token.AuthThrottled {
+		g.meters.throttled.Inc()
+	}
 	if p.own != nil && p.own.issues {
 		g.meters.issued.WithLabelValues(p.visit.Dialect, string(p.outcome())).Inc()
 	}
