@@ -23,6 +23,7 @@ type live struct {
 	record *token.Live
 	parent token.Handle
 	ranges []string // the merchant's
+	broken error    // why the record cannot be judged by
 }
 
 // readTokens adds the records of the handles, without numbers and generations.
@@ -113,24 +114,26 @@ func (l *loading) readGenerations() error {
 	return rows.Err()
 }
 
-// compile gives every record its rules and its parent.
-func (l *loading) compile() (map[token.Handle]*token.Live, error) {
+// compile gives every record its rules and its parent. One that cannot be
+// judged is an error of its own, and says nothing about the others.
+func (l *loading) compile() {
 	catalogue := l.store.opt.Catalogue()
-	out := make(map[token.Handle]*token.Live, len(l.found))
 	for h, one := range l.found {
 		rules, err := policy.Compile(catalogue, one.record.Bounds, one.record.Numbers, one.ranges)
 		if err != nil {
-			return nil, fmt.Errorf("token %s does not compile: %w", h, err)
+			one.broken = fmt.Errorf("token %s does not compile: %w", h, err)
 		}
 		one.record.Rules = rules
-		if one.parent != "" {
-			parent := l.found[one.parent]
-			if parent == nil || parent.parent != "" {
-				return nil, fmt.Errorf("token %s cannot be judged with its parent %s", h, one.parent)
-			}
-			one.record.Parent = parent.record
-		}
-		out[h] = one.record
 	}
-	return out, nil
+	for h, one := range l.found {
+		if one.parent == "" || one.broken != nil {
+			continue
+		}
+		parent := l.found[one.parent]
+		if parent == nil || parent.parent != "" || parent.broken != nil {
+			one.broken = fmt.Errorf("token %s cannot be judged with its parent %s", h, one.parent)
+			continue
+		}
+		one.record.Parent = parent.record
+	}
 }

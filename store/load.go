@@ -76,15 +76,19 @@ func (s *Store) loadOne(ctx context.Context, tx *sql.Tx, h token.Handle) (*token
 	if err != nil {
 		return nil, err
 	}
-	if l := all[h]; l != nil {
-		return l, nil
+	one := all[h]
+	if one == nil {
+		return nil, token.ErrNotFound
 	}
-	return nil, token.ErrNotFound
+	if one.broken != nil {
+		return nil, one.broken
+	}
+	return one.record, nil
 }
 
 // loadLives reads and compiles the records of tokens and of their parents.
 // Handles that do not exist are left out.
-func (s *Store) loadLives(ctx context.Context, tx *sql.Tx, handles []token.Handle) (map[token.Handle]*token.Live, error) {
+func (s *Store) loadLives(ctx context.Context, tx *sql.Tx, handles []token.Handle) (map[token.Handle]*live, error) {
 	l := loading{ctx: ctx, tx: tx, store: s, found: make(map[token.Handle]*live, len(handles))}
 	if err := l.readTokens(handles); err != nil {
 		return nil, err
@@ -104,5 +108,6 @@ func (s *Store) loadLives(ctx context.Context, tx *sql.Tx, handles []token.Handl
 	if err := l.readGenerations(); err != nil {
 		return nil, err
 	}
-	return l.compile()
+	l.compile()
+	return l.found, nil
 }

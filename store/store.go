@@ -115,7 +115,7 @@ func (s *Store) check() error {
 // observe is deferred: it reports an operation that began at began.
 func (s *Store) observe(op string, began time.Time, err *error) {
 	fault := *err
-	if refused(fault) {
+	if refused(fault) || errors.Is(fault, context.Canceled) {
 		fault = nil
 	}
 	s.opt.Observe(op, s.opt.Now().Sub(began), fault)
