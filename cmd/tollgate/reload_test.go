@@ -27,14 +27,7 @@ func (s *site) with(more string) {
 	}
 }
 
-func (s *site) wantStatus(raw string, want int) {
-	s.t.Helper()
-	if got := s.send(raw); got.status != want {
-		s.t.Errorf("answered %d %s, want %d", got.status, got.body, want)
-	}
-}
-
-// file puts a file beside the configuration.
+// put puts a file beside the configuration.
 func (s *site) put(name, content string) {
 	s.t.Helper()
 	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(content), 0o600); err != nil {

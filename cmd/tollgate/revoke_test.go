@@ -112,7 +112,7 @@ func (s *site) load(key string, connections int) (stop func()) {
 }
 
 func (s *site) hammer(key string, done *atomic.Bool, served *atomic.Int64) error {
-	conn, err := net.Dial("tcp", s.addr())
+	conn, err := net.Dial("tcp", s.gateway)
 	if err != nil {
 		return err
 	}
