@@ -19,6 +19,7 @@ type Stats struct {
 	Uncovered  uint64 // loads that a change overtook, so that they were not remembered
 	Forgotten  uint64 // changes applied
 	Bytes      int64  // what the records that are kept cost now
+	MaxBytes   int64  // what they may cost
 }
 
 // Stats reads all counters, one after the other.
@@ -38,7 +39,8 @@ func (c *Cache) Stats() Stats {
 	c.setting.RLock()
 	defer c.setting.RUnlock()
 	if !c.closed.Load() {
-		s.Bytes = c.records.MaxCost() - c.records.RemainingCost()
+		s.MaxBytes = c.records.MaxCost()
+		s.Bytes = s.MaxBytes - c.records.RemainingCost()
 	}
 	return s
 }

@@ -37,6 +37,14 @@ const (
 	worldMerchants = 6
 )
 
+// How a token is looked up.
+const (
+	asKey form = iota
+	asJWT
+	asClient
+	looks = 3
+)
+
 type versions struct {
 	tokens    [worldTokens]uint64
 	merchants [worldMerchants]uint64
@@ -160,7 +168,7 @@ func (w *world) changeAll() {
 
 // look decides once on token i and reports whether the record it used was at
 // least as new as what was acknowledged before it began.
-func (w *world) look(i int, asJWT bool) bool {
+func (w *world) look(i int, as form) bool {
 	var floor seen
 	floor.token = w.acked.tokens[i].Load()
 	floor.merchant = w.acked.merchants[i%worldMerchants].Load()
@@ -168,22 +176,40 @@ func (w *world) look(i int, asJWT bool) bool {
 		floor.parent = w.acked.tokens[parent].Load()
 	}
 	w.lookups.Add(1)
-	d := &w.keys[i]
-	if asJWT {
-		d = &w.jwts[i]
+	var live *token.Live
+	switch as {
+	case asKey:
+		live = w.principal(i, &w.keys[i], false).Live
+	case asJWT:
+		live = w.principal(i, &w.jwts[i], true).Live
+	case asClient:
+		live = w.client(i)
 	}
-	p := w.recall(d)
-	if p != nil {
-		w.hits.Add(1)
-	} else {
-		p = w.find(i, d, asJWT)
-	}
-	got := p.Live.Rules.(seen)
+	got := live.Rules.(seen)
 	if got.token < floor.token || got.merchant < floor.merchant || got.parent < floor.parent {
 		w.stale.Add(1)
 		return false
 	}
 	return true
+}
+
+func (w *world) principal(i int, d *token.Digest, asJWT bool) *token.Principal {
+	if p := w.recall(d); p != nil {
+		w.hits.Add(1)
+		return p
+	}
+	return w.find(i, d, asJWT)
+}
+
+func (w *world) client(i int) *token.Live {
+	id := string(handleOf(i))
+	live, _ := w.cache.RecallClient(id)
+	if live != nil {
+		w.hits.Add(1)
+		return live
+	}
+	live, _, _ = w.cache.FindClient(id, w.cache.Stamp(nil), func() (*token.Live, []token.Credential, error) { return w.load(i), nil, nil })
+	return live
 }
 
 func (w *world) find(i int, d *token.Digest, asJWT bool) *token.Principal {
@@ -223,7 +249,7 @@ func (w *world) hammer(count int64) int64 {
 			defer reading.Done()
 			random := rand.New(rand.NewPCG(uint64(n), 1))
 			for range count / readers {
-				w.look(random.IntN(worldTokens), random.IntN(2) == 0)
+				w.look(random.IntN(worldTokens), form(random.IntN(looks)))
 			}
 		}()
 	}

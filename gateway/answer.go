@@ -19,6 +19,8 @@ type answer struct {
 	lines   []line
 	length  int64 // of the body; -1: not announced
 	chunked bool
+	closes  bool // Connection: close
+	keeps   bool // Connection: keep-alive, which HTTP/1.0 has to say
 	last    bool // the connection ends with this answer
 	bodily  bool // a body follows, as status and method have it
 }
@@ -47,15 +49,15 @@ func (a *answer) read(head []byte, toHEAD bool) error {
 	if len(a.lines) > maxAnswerLines {
 		return faultHeadSize
 	}
-	a.last = old
 	for i := range a.lines {
-		if err := a.frame(&a.lines[i], old); err != nil {
+		if err := a.frame(&a.lines[i]); err != nil {
 			return err
 		}
 	}
 	if a.chunked && (a.length >= 0 || old) {
 		return faultFraming
 	}
+	a.last = a.closes || old && !a.keeps
 	a.settle(toHEAD)
 	return nil
 }
@@ -92,7 +94,7 @@ func (a *answer) readStatus(text []byte) (old bool, err error) {
 
 // frame takes note of the fields that say where the answer ends and whether the
 // connection lives on.
-func (a *answer) frame(l *line, old bool) error {
+func (a *answer) frame(l *line) error {
 	switch {
 	case len(l.name) == len("content-length") && equalFold(l.name, "content-length"):
 		n, ok := readLength(l.value)
@@ -110,11 +112,8 @@ func (a *answer) frame(l *line, old bool) error {
 			var option []byte
 			option, rest, _ = bytes.Cut(rest, comma)
 			option = trimSpace(option)
-			if equalFold(option, "close") {
-				a.last = true
-			} else if old && equalFold(option, "keep-alive") {
-				a.last = false
-			}
+			a.closes = a.closes || equalFold(option, "close")
+			a.keeps = a.keeps || equalFold(option, "keep-alive")
 		}
 	}
 	return nil

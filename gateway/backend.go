@@ -103,7 +103,7 @@ func (b *backend) take(now time.Time) *conn {
 		b.pool = b.pool[:n-1]
 		b.mu.Unlock()
 		if now.Sub(c.idle) < maxIdle && now.Sub(c.born) < maxAge && !b.alone(now) {
-			switch c.peek.look() {
+			switch c.look() {
 			case nothing:
 				c.reused = true
 				return c

@@ -67,6 +67,7 @@ func (p *passage) serveOwn(refused token.Reason) {
 // serveWhoami lets the caller read its own card.
 func (p *passage) serveWhoami() {
 	p.fillVisit(token.Allowed)
+	p.visit.Remaining = p.gateway.permits.remaining(&p.snapshot.rates, p.principal.Live, p.now)
 	p.gateway.options.Whoami.Answer(&p.ctx.Response, p.principal, &p.visit)
 	p.record.reason = p.visit.Reason
 }

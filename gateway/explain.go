@@ -66,9 +66,24 @@ func (g *Gateway) Explain(ctx context.Context, r ExplainRequest) (e Explanation,
 	e.Reason, e.WouldDeny, e.Principal = reason, x.passage.record.wouldDeny, x.passage.principal
 	e.Allowed = reason == token.Allowed
 	e.Status = x.status(reason)
-	e.Checks = x.trace.Checks
-	slices.SortStableFunc(e.Checks, func(a, b policy.Check) int { return a.Row - b.Row })
+	e.Checks = x.checks(reason)
 	return e, nil
+}
+
+// checks are those of the trace in the order of the rows, up to the one that
+// refused: the headers' rows are looked at before the address's.
+func (x *explainer) checks(reason token.Reason) []policy.Check {
+	list := x.trace.Checks
+	slices.SortStableFunc(list, func(a, b policy.Check) int { return a.Row - b.Row })
+	row := reason.Row()
+	if reason == token.BodyTooLarge {
+		row = 11
+	}
+	end := slices.IndexFunc(list, func(c policy.Check) bool { return !c.Passed && c.Row == row })
+	if reason == token.Allowed || end < 0 {
+		return list
+	}
+	return list[:end+1]
 }
 
 // explainer is the walk of handle with a trace and without its effects.

@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
+	"tollgate/policy"
 	"tollgate/policy/token"
 )
 
@@ -76,6 +77,11 @@ type Options struct {
 	Rand       io.Reader   // request ids; must be safe for concurrent use, as crypto/rand.Reader is
 	Stale      func() bool // true: no verdict may be given, every one is 503; nil: never
 	Limits     Limits      // of plans that bring none
+
+	// Catalogue is the one in force: the access log tells countries, operators
+	// and payment methods by its ids. nil: it tells only words that a token's
+	// composition holds.
+	Catalogue func() *policy.Catalogue
 }
 
 // Limits bound what one client may take. A zero field takes the default named

@@ -1,6 +1,10 @@
 package gateway
 
-import "tollgate/policy/token"
+import (
+	"bytes"
+
+	"tollgate/policy/token"
+)
 
 // head is what the scan of a request's header block found. Its slices alias the
 // block.
@@ -200,7 +204,7 @@ func validHost(value []byte) bool {
 	}
 	if name[0] == '[' {
 		_, ok := parseAddr(name[1 : len(name)-1])
-		return ok
+		return ok && bytes.IndexByte(name, '%') < 0
 	}
 	for _, c := range name {
 		if !isTokenChar[c] || c == '%' || c == '*' || c == '#' || c == '&' || c == '\'' || c == '`' || c == '|' || c == '^' || c == '!' || c == '$' || c == '+' {

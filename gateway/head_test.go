@@ -64,6 +64,7 @@ func TestAmbiguousHeadIsRefused(t *testing.T) {
 		{"comma in host", "GET", "Host: a,b\r\n\r\n", bad},
 		{"bad port", "GET", "Host: a:8x\r\n\r\n", bad},
 		{"long port", "GET", "Host: a:123456\r\n\r\n", bad},
+		{"zone in host", "GET", "Host: [fe80::1%25eth0]\r\n\r\n", bad},
 		{"open bracket", "GET", "Host: [::1\r\n\r\n", bad},
 		{"bytes behind bracket", "GET", "Host: [::1]a\r\n\r\n", bad},
 		{"empty host", "GET", "Host:\r\n\r\n", bad},

@@ -47,9 +47,6 @@ func (g *Gateway) received(h *fasthttp.RequestHeader) (config fasthttp.RequestCo
 	}
 	config.MaxRequestBodySize = p.maxBody()
 	config.ReadTimeout = p.snapshot.limits.ReadBodyTimeout
-	if p.route != nil && p.route.stream {
-		config.WriteTimeout = streamWriteTimeout
-	}
 	if p.head.bodyLength > int64(p.maxBody()) {
 		return refuseBody(h) // else 100 Continue would invite it first
 	}

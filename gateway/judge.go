@@ -114,9 +114,6 @@ func (p *passage) identify(src *token.Source) token.Reason {
 	if r == token.Allowed && principal == nil {
 		panic("BUG: gateway: a verifier allowed nobody")
 	}
-	if r == token.AuthThrottled && src != nil {
-		p.gateway.meters.throttled.Inc()
-	}
 	return r
 }
 
@@ -131,8 +128,11 @@ func (p *passage) bounds(src *token.Source) token.Reason {
 		HTTPMethod:  p.method.String(),
 		Environment: asked,
 	}
-	if !ok {
-		return token.EnvironmentMismatch // an environment that nobody has
+	if !ok { // an environment that nobody has
+		if p.trace != nil {
+			p.trace.Checks = append(p.trace.Checks, policy.Check{Row: 7, Name: "environment", Detail: "X-Environment asks for one that does not exist"})
+		}
+		return token.EnvironmentMismatch
 	}
 	v := policy.Head(&p.judged, p.trace)
 	if src != nil && (v.Allowed || v.Reason.Row() > 8) {

@@ -81,6 +81,20 @@ func (l *limiter[K]) take(key K, rate policy.Rate, now time.Time) (wait time.Dur
 	}
 }
 
+// remaining is how many permits are there at once.
+func (l *limiter[K]) remaining(key K, rate policy.Rate, now time.Time) int {
+	shard := l.shard(key)
+	shard.mutex.RLock()
+	b := shard.buckets[key]
+	shard.mutex.RUnlock()
+	if b == nil {
+		return rate.Burst
+	}
+	each := rate.Per.Nanoseconds() / int64(rate.Count)
+	missing := max(b.full.Load()-l.at(now), 0)
+	return max(rate.Burst-int((missing+each-1)/each), 0)
+}
+
 // next is the algorithm: from when a bucket will be full to when it will be
 // after one more permit, or how long until one fits.
 func next(full int64, rate policy.Rate, now int64) (after int64, wait time.Duration) {
@@ -208,4 +222,18 @@ func (s *permits) take(r *rates, l *token.Live, src *token.Source, now time.Time
 		wait = s.addresses.take(src.Throttle(), r.perIP, now)
 	}
 	return wait
+}
+
+// remaining is how many permits a token has at once, of its own and of its
+// parent's whichever are fewer; -1: it is under no rate.
+func (s *permits) remaining(r *rates, l *token.Live, now time.Time) int {
+	least := -1
+	for ; l != nil; l = l.Parent {
+		if rate := r.rateOf(l); rate.Per != 0 {
+			if n := s.tokens.remaining(l.Handle, rate, now); least < 0 || n < least {
+				least = n
+			}
+		}
+	}
+	return least
 }

@@ -31,10 +31,13 @@ func TestRateHoldsOverEveryStretch(t *testing.T) {
 		var granted []time.Time
 		for range 60 {
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(2*each)).Draw(t, "pause")))
-			look := s.tokens.peek("tok_a", rate, now)
+			look, left := s.tokens.peek("tok_a", rate, now), s.tokens.remaining("tok_a", rate, now)
 			wait := s.tokens.take("tok_a", rate, now)
 			if look != wait {
 				t.Fatalf("looking says %v, taking %v", look, wait)
+			}
+			if after := s.tokens.remaining("tok_a", rate, now); (left > 0) != (wait == 0) || wait == 0 && after != left-1 {
+				t.Fatalf("%d left, waited %v, %d left", left, wait, after)
 			}
 			if wait == 0 {
 				granted = append(granted, now)
@@ -122,6 +125,12 @@ func TestChildrenShareTheirParentsBucket(t *testing.T) {
 		t.Error("a refused child took its parent's permit")
 	}
 	free := liveWithRate(t, "tok_free", "", nil)
+	if n := s.remaining(r, slow, epoch); n != 0 {
+		t.Errorf("the slow child has %d left", n)
+	}
+	if n, none := s.remaining(r, free, epoch), s.remaining(&rates{}, free, epoch); n != 5 || none != -1 {
+		t.Errorf("%d of 5 left, %d without a rate", n, none)
+	}
 	for i := range 6 {
 		if got := s.take(r, free, src, epoch) == 0; got != (i < 5) {
 			t.Errorf("permit %d of the plan's rate: %v", i, got)

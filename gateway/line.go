@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"tollgate/policy"
 	"tollgate/policy/token"
 )
 
@@ -68,51 +69,60 @@ func (p *passage) pattern() string {
 // appendFacts names the value of each fact that a verdict fell over, else the
 // first that was found.
 func (p *passage) appendFacts(b []byte) []byte {
-	v := &p.verdict
-	b = appendFact(b, "country", v.Country, p.facts.Countries)
-	b = appendFact(b, "operator", v.Operator, p.facts.Operators)
-	b = appendFact(b, "payment_method", v.Method, p.facts.Methods)
-	phone := v.Phone
-	if len(phone) == 0 && len(p.facts.Phones) > 0 {
-		phone = p.facts.Phones[0].Value
+	v, f := &p.verdict, &p.facts
+	country, operator, method := tell(v.Country, f.Countries), tell(v.Operator, f.Operators), tell(v.Method, f.Methods)
+	if len(country)+len(operator)+len(method) > 0 {
+		b = p.appendWords(b, country, operator, method)
 	}
-	if len(phone) == 0 {
-		return b
+	if phone := tell(v.Phone, f.Phones); len(phone) > 0 {
+		b = append(b, `,"phone":"`...)
+		b = append(appendMasked(b, phone), '"')
 	}
-	b = append(b, `,"phone":"`...)
-	return append(appendMasked(b, phone), '"')
+	return b
 }
 
-func appendFact(b []byte, key string, failed []byte, found []token.Fact) []byte {
+func tell(failed []byte, found []token.Fact) []byte {
 	if len(failed) == 0 && len(found) > 0 {
-		failed = found[0].Value
+		return found[0].Value
 	}
-	if len(failed) == 0 {
-		return b
-	}
-	if !plainWord(failed) {
-		return appendText(b, key, "(hidden)")
-	}
-	return appendText(b, key, failed)
+	return failed
 }
 
-// plainWord reports whether a client's word may stand in a log. A country, an
-// operator or a payment method is short and made of letters; what has more
-// digits could be a phone number, a card number or a secret that was sent in
-// the wrong place.
-func plainWord(word []byte) bool {
-	digits := 0
-	for _, c := range word {
-		switch {
-		case c >= '0' && c <= '9':
-			digits++
-		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c == '_', c == '-', c == '.', c == ' ':
-		default:
-			return false
-		}
+// appendWords tells country, operator and payment method by the catalogue's own
+// ids. A word that the catalogue does not know is shown only where the token's
+// composition held it, so that an admin wrote it: a client can put a phone, a
+// card number or a password into any field.
+func (p *passage) appendWords(b, country, operator, method []byte) []byte {
+	var c *policy.Catalogue
+	if p.gateway != nil && p.gateway.options.Catalogue != nil {
+		c = p.gateway.options.Catalogue()
 	}
-	return len(word) <= 32 && digits <= 4
+	vouched := p.record.reason == token.Allowed && p.record.wouldDeny == token.Allowed &&
+		p.principal != nil && p.principal.Live.Restricts.Composition
+	var at, id, word string
+	if c != nil {
+		at, _ = c.Country(country)
+		id, _ = c.Operator(at, operator)
+		word, _ = c.Method(method)
+	}
+	b = appendWord(b, "country", country, at, vouched)
+	b = appendWord(b, "operator", operator, id, vouched)
+	return appendWord(b, "payment_method", method, word, vouched)
 }
+
+func appendWord(b []byte, key string, sent []byte, known string, vouched bool) []byte {
+	switch {
+	case len(sent) == 0:
+		return b
+	case known != "":
+		return appendText(b, key, known)
+	case vouched && len(sent) <= maxLoggedWord:
+		return appendText(b, key, sent)
+	}
+	return appendText(b, key, "(unknown)")
+}
+
+const maxLoggedWord = 64
 
 // appendMasked hides a phone number but for its last two digits, and shows
 // nothing of what is no number. It is token.MaskPhone without the allocation.

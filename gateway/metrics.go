@@ -88,6 +88,7 @@ type routeMeters struct {
 	seconds  prometheus.Observer
 	own      prometheus.Observer
 	growing  sync.Mutex
+	gone     bool // the route is: what still comes in is not exported
 	counters atomic.Pointer[map[requestKind]prometheus.Counter]
 }
 
@@ -109,8 +110,12 @@ func (m *meters) route(label string) *routeMeters {
 	return r
 }
 
-// removeRoute ends the export of a route that is gone.
-func (m *meters) removeRoute(label string) {
+// removeRoute ends the export of a route that is gone, also for requests that
+// are still under way on it.
+func (m *meters) removeRoute(label string, r *routeMeters) {
+	r.growing.Lock()
+	r.gone = true
+	r.growing.Unlock()
 	m.requests.DeletePartialMatch(prometheus.Labels{"route": label})
 	m.requestSeconds.DeleteLabelValues(label)
 	m.gatewaySeconds.DeleteLabelValues(label)
@@ -130,7 +135,11 @@ func (r *routeMeters) count(k requestKind) {
 	defer r.growing.Unlock()
 	grown := maps.Clone(*r.counters.Load())
 	c, ok := grown[k]
-	if !ok {
+	switch {
+	case ok:
+	case r.gone:
+		return
+	default:
 		c = r.requests.WithLabelValues(r.label, k.dialect, string(k.outcome), k.reason.Code(), strconv.Itoa(int(k.code)))
 		grown[k] = c
 		r.counters.Store(&grown)
@@ -159,6 +168,9 @@ func (p *passage) count(took time.Duration) {
 		if u := p.snapshot.upstreams[p.record.upstream]; u != nil {
 			u.seconds.Observe(p.record.upstreamTook.Seconds())
 		}
+	}
+	if p.record.reason == token.AuthThrottled {
+		g.meters.throttled.Inc()
 	}
 	if p.own != nil && p.own.issues {
 		g.meters.issued.WithLabelValues(p.visit.Dialect, string(p.outcome())).Inc()

@@ -68,7 +68,7 @@ type UpstreamSpec struct {
 	Targets        []string // http://host:port or https://host:port, without a path
 	ConnectTimeout time.Duration
 	Timeout        time.Duration     // for the whole exchange
-	MaxConns       int               // for each target
+	MaxConns       int               // requests under way and connections, over all targets; 0: 1024
 	Host           string            // "keep", "target" (also ""), or the Host to send
 	Headers        map[string]string // set on the way out, over what the client sent
 	SignKey        []byte            // X-Tollgate-Signature; nil: not signed

@@ -69,6 +69,7 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 		Problem:  wire.Problem{}, Whoami: wire.Whoami{},
 		AccessLog: r.log, Logger: logger, Registerer: r.registry,
 		Now: r.clock, Rand: rand.Reader, Stale: r.stale.Load,
+		Catalogue: func() *policy.Catalogue { return r.roster.catalogue },
 	}
 	r.plan = gateway.Plan{
 		Upstreams: map[string]gateway.UpstreamSpec{"payments": {Targets: []string{r.origin.url}, ConnectTimeout: 5 * time.Second, Timeout: 10 * time.Second}},

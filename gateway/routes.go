@@ -107,7 +107,6 @@ func (room *lookup) canonicalHost(host []byte) []byte {
 // the smaller of two, the more specific.
 type kinds struct {
 	high, low uint64
-	segments  int
 }
 
 const (

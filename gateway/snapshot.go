@@ -69,15 +69,15 @@ func (g *Gateway) Apply(plan Plan) error {
 	return nil
 }
 
-// retire ends what only the old plan had. Its series go after the swap: a
-// request that still counts under it counts into a child that nobody exports.
+// retire ends what only the old plan had. It comes after the swap, so that no
+// new request finds what is being ended.
 func (g *Gateway) retire(old, next *snapshot) {
 	if old == nil {
 		return
 	}
-	for label := range old.labels {
+	for label, r := range old.labels {
 		if next.labels[label] == nil {
-			g.meters.removeRoute(label)
+			g.meters.removeRoute(label, r)
 		}
 	}
 	for name, u := range old.upstreams {

@@ -92,6 +92,16 @@ func (c *conn) inside() waiting {
 	return c.records.inside(c.stream)
 }
 
+// look is what waits on a connection that has been in the pool. What waits on a
+// TLS socket is often the peer's goodbye, which is no word to anybody.
+func (c *conn) look() waiting {
+	found := c.peek.look()
+	if found == aWord && c.records != nil {
+		return c.records.hear(c.stream)
+	}
+	return found
+}
+
 // drop ends the connection without ceremony: no alert, no lingering.
 func (c *conn) drop() { _ = c.socket.Close() }
 

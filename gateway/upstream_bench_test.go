@@ -220,6 +220,7 @@ func BenchmarkCompose(b *testing.B) {
 	x := acquireExchange()
 	defer x.end(time.Now())
 	x.outgoing.fill(p)
+	x.tour.now = time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
 		x.out = x.out[:0]

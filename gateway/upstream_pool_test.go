@@ -24,6 +24,13 @@ func TestKeptConnectionIsReused(t *testing.T) {
 	if n := o.dialed(); n != 1 {
 		t.Errorf("40 requests in turn took %d connections; want 1", n)
 	}
+	old := newOrigin(t, says("HTTP/1.0 200 OK\r\nconnection: Keep-Alive\r\nContent-Length: 5\r\n\r\nfor m"))
+	c := newFront(t, []string{old.url}).client(t)
+	c.wantAnswer("POST", "m")
+	c.wantAnswer("POST", "m")
+	if n := old.dialed(); n != 1 {
+		t.Errorf("2 requests to HTTP/1.0 that keeps took %d connections; want 1", n)
+	}
 }
 
 // TestWordBetweenRequests guarantees that a pooled connection on which the
@@ -114,6 +121,7 @@ func TestSecondAnswerAtOnce(t *testing.T) {
 	f("one byte more", "GET", head200+"Content-Length: 3\r\n\r\nown!", "own")
 	f("told to close", "GET", head200+"Connection: close\r\nContent-Length: 3\r\n\r\nown", "own")
 	f("told to close in a list", "GET", head200+"Connection: x, Close\r\nContent-Length: 3\r\n\r\nown", "own")
+	f("HTTP/1.0 that cannot decide", "GET", "HTTP/1.0 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nown", "own")
 	f("HTTP/1.0", "GET", "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nown", "own")
 	f("interim before it", "GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"+head200+"Content-Length: 3\r\n\r\nown", "own")
 }

@@ -4,7 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
+	"maps"
+	"slices"
 
 	"tollgate/policy/token"
 )
@@ -157,11 +158,9 @@ func (s *Store) ListFamilies(ctx context.Context, h token.Handle) (list []token.
 
 // readFamilies adds the families that live now to the records.
 func (l *loading) readFamilies() error {
-	args := l.handles()
-	n := len(args)
-	args = append(args, int64(token.At(l.store.opt.Now())))
-	rows, err := l.query(n, fmt.Sprintf(`SELECT token, id FROM families
-		WHERE token IN %s AND ended_at = 0 AND ends_at > $%d ORDER BY token, added`, placeholders(1, n), n+1), args...)
+	handles := slices.Collect(maps.Keys(l.found))
+	args := append(handleArgs(handles), int64(token.At(l.store.opt.Now())))
+	rows, err := l.store.query(l.ctx, l.tx, familiesText(len(handles)), args...)
 	type owned struct {
 		of token.Handle
 		id string

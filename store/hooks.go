@@ -26,7 +26,8 @@ func scanHook(r scanner, h *token.Hook) error {
 
 // hook puts an event of the token into the outbox, in the transaction of the
 // change it tells of, when the token or its merchant wants to hear. detail adds
-// to what every event says; it is no secret.
+// to what every event says; it is no secret. Its id, name and time are columns,
+// and whoever sends it writes them before the payload.
 func (w *writing) hook(event string, t *token.Token, detail object) error {
 	to := t.Webhook
 	if to.URL == "" {
@@ -44,8 +45,7 @@ func (w *writing) hook(event string, t *token.Token, detail object) error {
 		return err
 	}
 	payload := object{
-		"id": id, "event": event, "created_at": tellInstant(w.now), "merchant_id": t.Merchant,
-		"token_id": string(t.Handle), "name": t.Name, "environment": t.Environment.String(), "expires_at": tellInstant(t.ExpiresAt),
+		"merchant_id": t.Merchant, "token_id": string(t.Handle), "name": t.Name, "environment": t.Environment.String(), "expires_at": tellInstant(t.ExpiresAt),
 	}
 	for name, value := range detail {
 		payload[name] = value

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 
 	"tollgate/policy"
 	"tollgate/policy/token"
@@ -21,28 +23,12 @@ type live struct {
 	record *token.Live
 	parent token.Handle
 	ranges []string // the merchant's
-}
-
-// query runs a text about n tokens; only the one about a single token is always
-// the same.
-func (l *loading) query(n int, text string, args ...any) (*sql.Rows, error) {
-	if n == 1 {
-		return l.store.often(l.ctx, l.tx, text, args...)
-	}
-	return l.tx.QueryContext(l.ctx, text, args...)
+	broken error    // why the record cannot be judged by
 }
 
 // readTokens adds the records of the handles, without numbers and generations.
 func (l *loading) readTokens(handles []token.Handle) error {
-	args := make([]any, len(handles))
-	for i, h := range handles {
-		args[i] = string(h)
-	}
-	rows, err := l.query(len(args), `SELECT t.handle, t.merchant, m.active, m.ip_ranges, COALESCE(t.parent, ''),
-			COALESCE(t.client_id, ''), t.environment, t.mode, t.enhanced, t.enabled, t.revoked_at, t.expires_at,
-			t.ip_ranges, t.methods, t.permissions, t.composition, t.rate,
-			t.restrict_composition, t.restrict_phones, t.restrict_ip, t.restrict_methods
-		FROM tokens t JOIN merchants m ON m.id = t.merchant WHERE t.handle IN `+placeholders(1, len(args)), args...)
+	rows, err := l.store.query(l.ctx, l.tx, liveText(len(handles)), handleArgs(handles)...)
 	list, err := collect(rows, err, scanLive)
 	for i := range list {
 		l.found[list[i].record.Handle] = &list[i]
@@ -88,19 +74,9 @@ func (l *loading) missingParents() (list []token.Handle) {
 	return list
 }
 
-// handles are those of all records, as arguments.
-func (l *loading) handles() []any {
-	args := make([]any, 0, len(l.found)+2)
-	for h := range l.found {
-		args = append(args, string(h))
-	}
-	return args
-}
-
 func (l *loading) readNumbers() error {
-	args := l.handles()
-	rows, err := l.query(len(args), `SELECT token, `+numberColumns+` FROM numbers
-		WHERE token IN `+placeholders(1, len(args))+` ORDER BY token, added, e164`, args...)
+	handles := slices.Collect(maps.Keys(l.found))
+	rows, err := l.store.query(l.ctx, l.tx, numbersText(len(handles)), handleArgs(handles)...)
 	if err != nil {
 		return err
 	}
@@ -119,12 +95,9 @@ func (l *loading) readNumbers() error {
 
 // readGenerations adds the client-secret generations that are accepted now.
 func (l *loading) readGenerations() error {
-	args := l.handles()
-	n := len(args)
-	args = append(args, token.KindClient.String(), int64(token.At(l.store.opt.Now())))
-	rows, err := l.query(n, fmt.Sprintf(`SELECT token, generation, ends_at FROM credentials
-		WHERE token IN %s AND kind = $%d AND (ends_at = 0 OR ends_at > $%d) ORDER BY token, generation`,
-		placeholders(1, n), n+1, n+2), args...)
+	handles := slices.Collect(maps.Keys(l.found))
+	args := append(handleArgs(handles), token.KindClient.String(), int64(token.At(l.store.opt.Now())))
+	rows, err := l.store.query(l.ctx, l.tx, generationsText(len(handles)), args...)
 	if err != nil {
 		return err
 	}
@@ -141,24 +114,26 @@ func (l *loading) readGenerations() error {
 	return rows.Err()
 }
 
-// compile gives every record its rules and its parent.
-func (l *loading) compile() (map[token.Handle]*token.Live, error) {
+// compile gives every record its rules and its parent. One that cannot be
+// judged is an error of its own, and says nothing about the others.
+func (l *loading) compile() {
 	catalogue := l.store.opt.Catalogue()
-	out := make(map[token.Handle]*token.Live, len(l.found))
 	for h, one := range l.found {
 		rules, err := policy.Compile(catalogue, one.record.Bounds, one.record.Numbers, one.ranges)
 		if err != nil {
-			return nil, fmt.Errorf("token %s does not compile: %w", h, err)
+			one.broken = fmt.Errorf("token %s does not compile: %w", h, err)
 		}
 		one.record.Rules = rules
-		if one.parent != "" {
-			parent := l.found[one.parent]
-			if parent == nil || parent.parent != "" {
-				return nil, fmt.Errorf("token %s cannot be judged with its parent %s", h, one.parent)
-			}
-			one.record.Parent = parent.record
-		}
-		out[h] = one.record
 	}
-	return out, nil
+	for h, one := range l.found {
+		if one.parent == "" || one.broken != nil {
+			continue
+		}
+		parent := l.found[one.parent]
+		if parent == nil || parent.parent != "" || parent.broken != nil {
+			one.broken = fmt.Errorf("token %s cannot be judged with its parent %s", h, one.parent)
+			continue
+		}
+		one.record.Parent = parent.record
+	}
 }

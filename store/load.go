@@ -18,8 +18,7 @@ func (s *Store) LoadCredential(ctx context.Context, kind token.Kind, d *token.Di
 			p, err = s.loadPaired(ctx, tx, kind, d)
 			return err
 		}
-		rows, err := s.often(ctx, tx, `SELECT token, generation, ends_at FROM credentials WHERE digest = $1 AND kind = $2`,
-			d[:], kind.String())
+		rows, err := s.query(ctx, tx, credentialText, d[:], kind.String())
 		type credential struct {
 			of token.Handle
 			p  token.Principal
@@ -81,15 +80,19 @@ func (s *Store) loadOne(ctx context.Context, tx *sql.Tx, h token.Handle) (*token
 	if err != nil {
 		return nil, err
 	}
-	if l := all[h]; l != nil {
-		return l, nil
+	one := all[h]
+	if one == nil {
+		return nil, token.ErrNotFound
 	}
-	return nil, token.ErrNotFound
+	if one.broken != nil {
+		return nil, one.broken
+	}
+	return one.record, nil
 }
 
 // loadLives reads and compiles the records of tokens and of their parents.
 // Handles that do not exist are left out.
-func (s *Store) loadLives(ctx context.Context, tx *sql.Tx, handles []token.Handle) (map[token.Handle]*token.Live, error) {
+func (s *Store) loadLives(ctx context.Context, tx *sql.Tx, handles []token.Handle) (map[token.Handle]*live, error) {
 	l := loading{ctx: ctx, tx: tx, store: s, found: make(map[token.Handle]*live, len(handles))}
 	if err := l.readTokens(handles); err != nil {
 		return nil, err
@@ -112,5 +115,6 @@ func (s *Store) loadLives(ctx context.Context, tx *sql.Tx, handles []token.Handl
 	if err := l.readFamilies(); err != nil {
 		return nil, err
 	}
-	return l.compile()
+	l.compile()
+	return l.found, nil
 }

@@ -39,8 +39,9 @@ type Options struct {
 	Rand io.Reader        // for ids the store mints; nil: crypto/rand
 
 	// Observe hears of every operation, how long it took, and its fault: nil
-	// when it succeeded, and also when it was refused for a reason of the
-	// caller's (not found, stale, held, a bad field). nil: nobody listens.
+	// when it succeeded, and also when it came to nothing for a reason of the
+	// caller's (not found, stale, held, a bad field, or the caller has gone).
+	// nil: nobody listens.
 	Observe func(op string, took time.Duration, err error)
 
 	// UniqueWithin is WithinInstallation ("" too) or WithinMerchant.

@@ -3,87 +3,79 @@ package store
 import (
 	"context"
 	"database/sql"
-	"sync"
+	"fmt"
+
+	"tollgate/policy/token"
 )
 
-// prepared keeps the few statements that a load is made of, because parsing
-// them is a third of the work (measured: 105 µs a load became 74). Only texts
-// that never vary belong here.
-type prepared struct {
-	mu     sync.RWMutex
-	made   map[string]*sql.Stmt
-	wanted map[string]bool // to be made when whoever asked holds no connection
+// The statements that a load of one token is made of, of which there are always
+// the same few. Parsing them is a third of the work (measured: 105 µs a load
+// became 74), so they are prepared.
+//
+// That is done when the store is opened and never inside a transaction:
+// preparing takes a connection of its own, and when every connection is held by
+// a load that waits for another one, all wait for ever.
+func oftenUsed() []string {
+	return []string{credentialText, liveText(1), numbersText(1), generationsText(1), familiesText(1)}
 }
 
-// often runs a text that is used often, inside tx, prepared when it has been
-// seen before.
-//
-// It does not prepare here: that takes a connection, and tx holds one already.
-// As many callers at once as the pool has connections would wait for each other
-// without end.
-func (s *Store) often(ctx context.Context, tx *sql.Tx, text string, args ...any) (*sql.Rows, error) {
-	s.prepared.mu.RLock()
-	stmt := s.prepared.made[text]
-	s.prepared.mu.RUnlock()
-	if stmt != nil {
+const credentialText = `SELECT token, generation, ends_at FROM credentials WHERE digest = $1 AND kind = $2`
+
+// liveText reads n tokens and what of their merchants they are judged by.
+func liveText(n int) string {
+	return `SELECT t.handle, t.merchant, m.active, m.ip_ranges, COALESCE(t.parent, ''),
+			COALESCE(t.client_id, ''), t.environment, t.mode, t.enhanced, t.enabled, t.revoked_at, t.expires_at,
+			t.ip_ranges, t.methods, t.permissions, t.composition, t.rate,
+			t.restrict_composition, t.restrict_phones, t.restrict_ip, t.restrict_methods
+		FROM tokens t JOIN merchants m ON m.id = t.merchant WHERE t.handle IN ` + placeholders(1, n)
+}
+
+// numbersText reads the numbers of n tokens.
+func numbersText(n int) string {
+	return `SELECT token, ` + numberColumns + ` FROM numbers
+		WHERE token IN ` + placeholders(1, n) + ` ORDER BY token, added, e164`
+}
+
+// generationsText reads which client-secret generations of n tokens are
+// accepted; their kind and the time follow the tokens.
+func generationsText(n int) string {
+	return fmt.Sprintf(`SELECT token, generation, ends_at FROM credentials
+		WHERE token IN %s AND kind = $%d AND (ends_at = 0 OR ends_at > $%d) ORDER BY token, generation`,
+		placeholders(1, n), n+1, n+2)
+}
+
+// familiesText reads which refresh families of n tokens live; the time follows
+// the tokens.
+func familiesText(n int) string {
+	return fmt.Sprintf(`SELECT token, id FROM families
+		WHERE token IN %s AND ended_at = 0 AND ends_at > $%d ORDER BY token, added`, placeholders(1, n), n+1)
+}
+
+func (s *Store) prepare(ctx context.Context) error {
+	s.prepared = make(map[string]*sql.Stmt)
+	for _, text := range oftenUsed() {
+		stmt, err := s.engine.Reader.PrepareContext(ctx, text)
+		if err != nil {
+			return fmt.Errorf("store: prepare: %w", err)
+		}
+		s.prepared[text] = stmt
+	}
+	return nil
+}
+
+// query runs a text inside tx, prepared when it is one of those.
+func (s *Store) query(ctx context.Context, tx *sql.Tx, text string, args ...any) (*sql.Rows, error) {
+	if stmt := s.prepared[text]; stmt != nil {
 		return tx.StmtContext(ctx, stmt).QueryContext(ctx, args...)
 	}
-	s.prepared.mu.Lock()
-	if s.prepared.wanted == nil {
-		s.prepared.made, s.prepared.wanted = make(map[string]*sql.Stmt), make(map[string]bool)
-	}
-	if s.prepared.made[text] == nil {
-		s.prepared.wanted[text] = true
-	}
-	s.prepared.mu.Unlock()
 	return tx.QueryContext(ctx, text, args...)
 }
 
-// prepareWanted prepares what often asked for. The caller holds no connection.
-// A text that cannot be prepared stays wanted, and is run as it is meanwhile.
-func (s *Store) prepareWanted(ctx context.Context) {
-	for {
-		text, any := s.prepared.next()
-		if !any {
-			return
-		}
-		stmt, err := s.engine.Reader.PrepareContext(ctx, text)
-		if err != nil {
-			s.prepared.mu.Lock()
-			s.prepared.wanted[text] = true
-			s.prepared.mu.Unlock()
-			return
-		}
-		s.prepared.keep(text, stmt)
+// handleArgs are handles as arguments, with room for two more.
+func handleArgs(handles []token.Handle) []any {
+	args := make([]any, len(handles), len(handles)+2)
+	for i, h := range handles {
+		args[i] = string(h)
 	}
-}
-
-// keep keeps a statement, unless somebody has made it meanwhile.
-func (p *prepared) keep(text string, stmt *sql.Stmt) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.made[text] != nil {
-		stmt.Close()
-		return
-	}
-	p.made[text] = stmt
-}
-
-// next takes a text off the wanted ones: one caller prepares it.
-func (p *prepared) next() (text string, any bool) {
-	p.mu.RLock()
-	n := len(p.wanted)
-	p.mu.RUnlock()
-	if n == 0 {
-		return "", false
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for text := range p.wanted {
-		delete(p.wanted, text)
-		if p.made[text] == nil {
-			return text, true
-		}
-	}
-	return "", false
+	return args
 }

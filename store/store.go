@@ -15,8 +15,9 @@ import (
 // Store is one opened database. It is safe for concurrent use. Its writes run
 // one after the other; its reads wait for nobody.
 type Store struct {
-	engine Engine
-	opt    Options
+	engine   Engine
+	opt      Options
+	prepared map[string]*sql.Stmt // by text; filled in by New and not changed again
 
 	// turn holds one value while nobody writes. It is held until the listeners
 	// have heard, so that they hear of this process's changes in commit order.
@@ -25,7 +26,6 @@ type Store struct {
 
 	listeners atomic.Pointer[[]func(token.Change)]
 	feed      feed
-	prepared  prepared
 }
 
 // New makes a store of an opened engine: it brings the schema to where
@@ -49,6 +49,9 @@ func New(ctx context.Context, e Engine, o Options) (*Store, error) {
 		return nil, err
 	}
 	if err := s.startFeed(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -94,7 +97,6 @@ func (s *Store) read(ctx context.Context, op string, do func(tx *sql.Tx) error) 
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", op, err)
 	}
-	defer s.prepareWanted(ctx)
 	defer tx.Rollback() //nolint:errcheck // it has only read
 	if err := do(tx); err != nil {
 		return s.explain(op, err)
@@ -113,7 +115,7 @@ func (s *Store) check() error {
 // observe is deferred: it reports an operation that began at began.
 func (s *Store) observe(op string, began time.Time, err *error) {
 	fault := *err
-	if refused(fault) {
+	if refused(fault) || errors.Is(fault, context.Canceled) {
 		fault = nil
 	}
 	s.opt.Observe(op, s.opt.Now().Sub(began), fault)

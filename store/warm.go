@@ -21,7 +21,7 @@ func (s *Store) Warm(ctx context.Context, limit int, each func(kind token.Kind, 
 	var at warmPlace
 	for limit > 0 {
 		var batch []warmKey
-		var all map[token.Handle]*token.Live
+		var all map[token.Handle]*live
 		err := s.read(ctx, "warm", func(tx *sql.Tx) (err error) {
 			if batch, err = s.warmKeys(ctx, tx, at, min(limit, warmBatch)); err != nil || len(batch) == 0 {
 				return err
@@ -34,7 +34,11 @@ func (s *Store) Warm(ctx context.Context, limit int, each func(kind token.Kind, 
 		}
 		for i := range batch {
 			k := &batch[i]
-			k.principal.Live = all[k.of]
+			one := all[k.of]
+			if one == nil || one.broken != nil {
+				continue // whoever presents it will be told what is wrong
+			}
+			k.principal.Live = one.record
 			if err := each(token.KindKey, k.digest, &k.principal); err != nil {
 				return err
 			}

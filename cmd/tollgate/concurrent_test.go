@@ -101,7 +101,7 @@ func TestOneLoadForManyRequests(t *testing.T) {
 	for range 50 {
 		all.Go(func() {
 			<-start
-			if got, err := exchange(s.addr(), strings.Replace(pay(key, good), "gw", "gw", 1)); err != nil || got.status != 200 {
+			if got, err := exchange(s.gateway, strings.Replace(pay(key, good), "gw", "gw", 1)); err != nil || got.status != 200 {
 				t.Errorf("%d %v", got.status, err)
 			}
 		})

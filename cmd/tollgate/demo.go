@@ -70,9 +70,9 @@ func (c *demoCommand) start(ctx context.Context, io *stdio) (*demo, error) {
 	if err != nil {
 		return nil, errors.Join(err, d.upstream.Close())
 	}
-	log, err := newLogger(io.err, cfg.Log.Level)
+	with, err := newSetup(io.err, cfg.Log.Level)
 	if err == nil {
-		d.house, err = openHouse(ctx, cfg, log, io.err)
+		d.house, err = openHouse(ctx, cfg, with)
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.upstream.Close())

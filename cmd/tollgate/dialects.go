@@ -3,8 +3,6 @@ package main
 import (
 	"tollgate/configs"
 	"tollgate/gateway"
-	"tollgate/gateway/auth"
-	"tollgate/gateway/issue"
 	"tollgate/gateway/wire/oauth"
 	"tollgate/gateway/wire/payment"
 )
@@ -18,10 +16,17 @@ func dialects() []gateway.Dialect {
 	}
 }
 
+// own is what stands behind the endpoints.
+type own struct {
+	exchanger oauth.Exchanger
+	jwks      func() []byte
+	published bool // jwks has a key
+}
+
 // endpoints are the paths that tollgate answers itself.
-func endpoints(cfg *configs.Config, exchanger *issue.Exchanger, keys *auth.KeySet) []gateway.EndpointSpec {
+func endpoints(cfg *configs.Config, o own) []gateway.EndpointSpec {
 	place := oauth.Place{Issuer: cfg.BaseURL(), Token: cfg.Endpoints.Token}
-	if keys.Publishes() {
+	if o.published {
 		place.JWKS = cfg.Endpoints.JWKS
 	}
 	var list []gateway.EndpointSpec
@@ -30,8 +35,8 @@ func endpoints(cfg *configs.Config, exchanger *issue.Exchanger, keys *auth.KeySe
 			list = append(list, e)
 		}
 	}
-	add(gateway.EndpointSpec{Path: cfg.Endpoints.Token, Endpoint: &oauth.Token{Exchanger: exchanger}, Issues: true})
+	add(gateway.EndpointSpec{Path: cfg.Endpoints.Token, Endpoint: &oauth.Token{Exchanger: o.exchanger}, Issues: true})
 	add(gateway.EndpointSpec{Path: cfg.Endpoints.Metadata, Endpoint: &oauth.Metadata{Place: place}})
-	add(gateway.EndpointSpec{Path: cfg.Endpoints.JWKS, Endpoint: &oauth.Keys{JWKS: keys.JWKS}})
+	add(gateway.EndpointSpec{Path: cfg.Endpoints.JWKS, Endpoint: &oauth.Keys{JWKS: o.jwks}})
 	return list
 }

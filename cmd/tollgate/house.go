@@ -32,11 +32,10 @@ const lastUsedRoom = 1 << 17
 // house is the whole product, built bottom-up by openHouse: each part is made
 // from those above it in this list, and closed before them.
 type house struct {
-	config    atomic.Pointer[configs.Config]
-	catalogue atomic.Pointer[policy.Catalogue]
-	log       *zap.Logger
-	registry  *prometheus.Registry
-	metrics   *houseMetrics
+	setup
+	config   atomic.Pointer[configs.Config] // in force
+	registry *prometheus.Registry
+	metrics  *houseMetrics
 
 	store     *store.Store
 	minter    *issue.Minter
@@ -45,28 +44,33 @@ type house struct {
 	throttle  *auth.Throttle
 	uses      *auth.Uses
 	verifier  *auth.Verifier
-	exchanger *issue.Exchanger
+	exchanger atomic.Pointer[issue.Exchanger]
 	gateway   *gateway.Gateway
-	admin     http.Handler
+	admin     atomic.Pointer[http.Handler]
 
 	closers []func() error
 }
 
+// setup is what a house is given beside its configuration.
+type setup struct {
+	log        *zap.Logger
+	level      zap.AtomicLevel // of log
+	accessLog  io.Writer
+	drainDelay time.Duration // from the first unready answer to the closing of the listener
+}
+
 // openHouse builds everything but the listeners. On an error nothing stays open.
-func openHouse(ctx context.Context, cfg *configs.Config, log *zap.Logger, accessLog io.Writer) (h *house, err error) {
-	h = &house{log: log, registry: prometheus.NewRegistry()}
+func openHouse(ctx context.Context, cfg *configs.Config, with setup) (h *house, err error) {
+	h = &house{setup: with, registry: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.close())
 		}
 	}()
 	h.config.Store(cfg)
-	h.catalogue.Store(cfg.Catalogue)
 	h.metrics = newHouseMetrics(h.registry)
 	for _, open := range []func(context.Context) error{
-		h.openStore, h.openCache, h.openKeys, h.openAuth,
-		func(ctx context.Context) error { return h.openGateway(accessLog) },
-		h.openAdmin,
+		h.openStore, h.openCache, h.openKeys, h.openAuth, h.openGateway, h.openAdmin,
 	} {
 		if err := open(ctx); err != nil {
 			return h, err
@@ -90,7 +94,7 @@ func (h *house) close() error {
 }
 
 func (h *house) openStore(ctx context.Context) error {
-	st, err := openStore(ctx, h.config.Load(), storeOptions{catalogue: h.catalogue.Load, observe: h.metrics.observeStore})
+	st, err := openStore(ctx, h.config.Load(), storeOptions{catalogue: h.catalogue, observe: h.metrics.observeStore})
 	if err != nil {
 		return err
 	}
@@ -160,35 +164,49 @@ func (h *house) openAuth(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	h.exchanger, err = issue.NewExchanger(issue.Options{
-		Memory: h.cache, Loader: h.store, Throttle: h.throttle, Signing: h.keys.Signing, Within: policy.Within,
-		Issuer: cfg.Issuer(), Lifetime: cfg.Tokens.AccessTTL, Rand: rand.Reader, Used: h.uses.Record,
-	})
+	exchanger, err := h.newExchanger(cfg)
+	h.exchanger.Store(exchanger)
 	return err
 }
 
-func (h *house) openGateway(accessLog io.Writer) (err error) {
+func (h *house) newExchanger(cfg *configs.Config) (*issue.Exchanger, error) {
+	return issue.NewExchanger(issue.Options{
+		Memory: h.cache, Loader: h.store, Throttle: h.throttle, Signing: h.keys.Signing, Within: policy.Within,
+		Issuer: cfg.Issuer(), Lifetime: cfg.Tokens.AccessTTL, Rand: rand.Reader, Used: h.uses.Record,
+	})
+}
+
+// Exchange trades client credentials by the configuration in force.
+func (h *house) Exchange(ctx context.Context, o *token.Order) (token.Grant, token.Reason) {
+	return h.exchanger.Load().Exchange(ctx, o)
+}
+
+func (h *house) openGateway(context.Context) (err error) {
 	cfg := h.config.Load()
-	if !cfg.Log.Access {
-		accessLog = nil
-	}
 	h.gateway, err = gateway.New(gateway.Options{
 		Verifier: h.verifier, Examiner: h.verifier, Dialects: dialects(), Problem: wire.Problem{}, Whoami: wire.Whoami{},
-		AccessLog: accessLog, Logger: h.log, Registerer: h.registry, Now: time.Now, Rand: rand.Reader,
-		Stale: h.stale, Limits: limitsOf(cfg),
+		AccessLog: h.accessLog, Logger: h.log, Registerer: h.registry, Now: time.Now, Rand: rand.Reader, Stale: h.stale,
 	})
 	if err != nil {
 		return err
 	}
-	plan, err := planOf(cfg, cfg.Catalogue, endpoints(cfg, h.exchanger, h.keys))
+	plan, err := h.plan(cfg, h.keys.Publishes())
 	if err != nil {
 		return err
 	}
 	return h.gateway.Apply(plan)
 }
 
-func limitsOf(cfg *configs.Config) gateway.Limits {
-	return gateway.Limits{
+// plan is what the gateway does under a configuration. published says whether
+// there is a public key to point clients to.
+func (h *house) plan(cfg *configs.Config, published bool) (gateway.Plan, error) {
+	plan, err := planOf(cfg, cfg.Catalogue, endpoints(cfg, own{exchanger: h, jwks: h.keys.JWKS, published: published}))
+	plan.Limits.DrainDelay = h.drainDelay
+	return plan, err
+}
+
+func limitsOf(cfg *configs.Config) *gateway.Limits {
+	return &gateway.Limits{
 		MaxHeader: int(cfg.Limits.MaxHeader), MaxBody: int(cfg.Limits.MaxBody),
 		ReadHeaderTimeout: cfg.Limits.ReadHeaderTimeout, ReadBodyTimeout: cfg.Limits.ReadBodyTimeout,
 		WriteTimeout: cfg.Limits.WriteTimeout, IdleTimeout: cfg.Limits.IdleTimeout,
@@ -203,17 +221,27 @@ func (h *house) stale() bool { return h.staleness() > h.config.Load().Cache.MaxS
 // staleness is how long ago the change log was last read to its end.
 func (h *house) staleness() time.Duration { return time.Since(h.store.Confirmed()) }
 
-func (h *house) openAdmin(context.Context) (err error) {
-	cfg := h.config.Load()
+// catalogue is the one in force.
+func (h *house) catalogue() *policy.Catalogue { return h.config.Load().Catalogue }
+
+func (h *house) openAdmin(context.Context) error {
+	handler, err := h.newAdmin(h.config.Load())
+	h.admin.Store(&handler)
+	return err
+}
+
+func (h *house) newAdmin(cfg *configs.Config) (http.Handler, error) {
 	var bootstrap token.Digest
 	if cfg.Admin.BootstrapKey.Given() {
 		bootstrap = token.DigestOf(cfg.Admin.BootstrapKey.Reveal())
 	}
-	h.admin, err = admin.New(admin.Options{
-		Store: h.store, Minter: adminMinter{h.minter}, Explainer: h.explain, Catalogue: h.catalogue.Load,
+	return admin.New(admin.Options{
+		Store: h.store, Minter: adminMinter{h.minter}, Explainer: h.explain, Catalogue: h.catalogue,
 		BootstrapDigest: bootstrap, Listen: cfg.Admin.Listen,
 		Failures: cfg.AuthThrottle.Failures, Window: cfg.AuthThrottle.Window,
-		Ops: h.ops(), Logger: h.log, Now: time.Now, Rand: rand.Reader,
+		Ops: h.ops(cfg.Admin.Pprof), Logger: h.log, Now: time.Now, Rand: rand.Reader,
 	})
-	return err
 }
+
+// ServeHTTP answers on the admin listener by the configuration in force.
+func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*h.admin.Load()).ServeHTTP(w, r) }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"tollgate/configs"
 	"tollgate/gateway/issue"
@@ -32,6 +33,9 @@ func readMasterKey(path string) (*issue.MasterKey, error) {
 		return nil, fmt.Errorf("master key: %w", err)
 	}
 	defer file.Close()
+	if err := checkPrivate(file); err != nil {
+		return nil, fmt.Errorf("master key %s: %w", path, err)
+	}
 	const most = 128 // the longest form has 65 bytes
 	content, err := io.ReadAll(io.LimitReader(file, most))
 	if err != nil {
@@ -42,6 +46,23 @@ func readMasterKey(path string) (*issue.MasterKey, error) {
 		return nil, fmt.Errorf("master key %s: %w", path, err)
 	}
 	return key, nil
+}
+
+// checkPrivate refuses a file that everybody can read, or that others can put
+// another key into. A group may read it: that is how containers hand secrets
+// to a process that is not root.
+func checkPrivate(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	switch mode := info.Mode(); {
+	case !mode.IsRegular():
+		return errors.New("it is not a file")
+	case runtime.GOOS != "windows" && mode.Perm()&0o027 != 0:
+		return fmt.Errorf("its mode is %04o, so that others can read or replace it; chmod 600 it, and if they might have read it, treat it as known", mode.Perm())
+	}
+	return nil
 }
 
 // createMasterKey draws a key and keeps it where only its owner reads it. It

@@ -65,6 +65,7 @@ func (m *houseMetrics) watch(h *house) {
 	gauge("tollgate_staleness_seconds", "Since the change log was last read to its end.", func() float64 { return h.staleness().Seconds() })
 	gauge("tollgate_changes_applied_sequence", "Number of the last change in force on this node.", func() float64 { return float64(h.store.Applied()) })
 	gauge("tollgate_cache_bytes", "What the remembered records cost, in bytes.", func() float64 { return float64(h.cache.Stats().Bytes) })
+	gauge("tollgate_cache_max_bytes", "What the remembered records may cost, in bytes.", func() float64 { return float64(h.cache.Stats().MaxBytes) })
 	m.registry.MustRegister(&cacheEvents{house: h, event: prometheus.NewDesc("tollgate_cache_events_total", "What the hot cache did.", []string{"event"}, nil)})
 	b := buildOf()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "tollgate_build_info", Help: "1, labelled with what this binary was built from.",

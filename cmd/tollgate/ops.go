@@ -9,7 +9,7 @@ import (
 )
 
 // ops are the admin listener's handlers that are not the admin API.
-func (h *house) ops() map[string]http.Handler {
+func (h *house) ops(profiling bool) map[string]http.Handler {
 	handlers := map[string]http.Handler{
 		"GET /healthz": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, "ok\n") //nolint:errcheck // whoever asked has gone
@@ -17,7 +17,7 @@ func (h *house) ops() map[string]http.Handler {
 		"GET /readyz":  http.HandlerFunc(h.readyz),
 		"GET /metrics": promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{Registry: h.registry}),
 	}
-	if h.config.Load().Admin.Pprof {
+	if profiling {
 		handlers["GET /debug/pprof/"] = http.HandlerFunc(pprof.Index)
 		handlers["GET /debug/pprof/profile"] = http.HandlerFunc(pprof.Profile)
 		handlers["GET /debug/pprof/trace"] = http.HandlerFunc(pprof.Trace)

@@ -20,6 +20,8 @@ func planOf(cfg *configs.Config, catalogue *policy.Catalogue, own []gateway.Endp
 		Endpoints:      own,
 		Whoami:         cfg.Endpoints.Whoami,
 		TrustedProxies: cfg.TrustedProxies,
+		Limits:         limitsOf(cfg),
+		Quiet:          !cfg.Log.Access,
 	}
 	var err error
 	if plan.ForwardedHeader, err = forwardedHeader(cfg.ForwardedHeader); err != nil {

@@ -248,7 +248,7 @@ func (f *reasonFixture) upstreamSaturated(t *testing.T) {
 	defer f.origin.does(nil)
 	raw := strings.Replace(pay(f.good.Credentials.Key, "{}"), "/v1/payments", "/v1/narrow", 1)
 	first := make(chan reply, 1)
-	go func() { r, _ := exchange(f.addr(), raw); first <- r }()
+	go func() { r, _ := exchange(f.gateway, raw); first <- r }()
 	<-taken
 	f.check(t, reasonRow{reason: token.UpstreamSaturated, raw: raw, status: 503, headers: map[string]string{"Retry-After": "1"}})
 	close(hold)

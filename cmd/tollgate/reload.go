@@ -1,73 +1,172 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"reflect"
+	"slices"
+	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"tollgate/configs"
+	"tollgate/gateway"
+	"tollgate/gateway/auth"
+	"tollgate/gateway/issue"
+	"tollgate/policy"
+	"tollgate/policy/token"
 )
 
-// reload puts a new configuration in force: all of it is parsed and checked
-// first, then swapped. On any problem the old one stays, whole. What cannot be
-// changed while running is reported and left as it is.
-func (h *house) reload(load func() (*configs.Config, []configs.Problem)) bool {
+// reload puts a new configuration in force: all of it is read, checked and
+// built first, then swapped. On any problem the old one stays, whole. What
+// cannot be changed while running is reported and left as it is.
+func (h *house) reload(ctx context.Context, load func() (*configs.Config, []configs.Problem)) bool {
 	cfg, problems := load()
 	for _, p := range problems {
 		h.log.Error("the configuration is not reloaded", zap.String("problem", p.String()))
 	}
-	ok := len(problems) == 0 && h.apply(cfg)
+	ok := len(problems) == 0
+	if ok {
+		if err := h.apply(ctx, cfg); err != nil {
+			h.log.Error("the configuration is not reloaded", zap.Error(err))
+			ok = false
+		}
+	}
+	if ok {
+		h.log.Info("the configuration is reloaded")
+	}
 	h.gateway.CountReload(ok)
 	return ok
 }
 
-func (h *house) apply(cfg *configs.Config) bool {
-	old := h.config.Load()
-	h.keepFixed(old, cfg)
-	plan, err := planOf(cfg, cfg.Catalogue, endpoints(cfg, h.exchanger, h.keys))
+func (h *house) apply(ctx context.Context, cfg *configs.Config) error {
+	h.keepFixed(h.config.Load(), cfg)
+	n, err := h.prepare(ctx, cfg)
 	if err != nil {
-		h.log.Error("the configuration is not reloaded", zap.Error(err))
-		return false
+		return err
 	}
-	if len(cfg.Tokens.SigningKeys) > 0 {
-		keys, err := configuredKeys(cfg)
-		if err == nil {
-			err = h.keys.Swap(keys...)
+	if err := h.gateway.Apply(n.plan); err != nil { // the last that can fail, and then nothing has changed
+		return err
+	}
+	h.adopt(n)
+	return nil
+}
+
+// successor is what was built for a new configuration. A nil part did not
+// change and stays as it is, with what it has counted and remembered.
+type successor struct {
+	config    *configs.Config
+	level     zapcore.Level
+	plan      gateway.Plan
+	exchanger *issue.Exchanger
+	keys      []token.SigningKey
+	admin     http.Handler
+}
+
+// keysTime bounds the look for stored signing keys.
+const keysTime = 5 * time.Second
+
+// prepare builds and checks everything and changes nothing.
+func (h *house) prepare(ctx context.Context, cfg *configs.Config) (n *successor, err error) {
+	old := h.config.Load()
+	n = &successor{config: cfg}
+	if n.level, err = zapcore.ParseLevel(cfg.Log.Level); err != nil {
+		return nil, err
+	}
+	published := h.keys.Publishes()
+	if !sameKeys(old.Tokens.SigningKeys, cfg.Tokens.SigningKeys) {
+		ctx, cancel := context.WithTimeout(ctx, keysTime)
+		defer cancel()
+		if n.keys, err = signingKeys(ctx, cfg, h.store, h.minter); err != nil {
+			return nil, err
 		}
+		trial, err := auth.NewKeySet(nil, n.keys...)
 		if err != nil {
-			h.log.Error("the configuration is not reloaded", zap.Error(err))
-			return false
+			return nil, err
+		}
+		published = trial.Publishes()
+	}
+	if _, err := auth.NewThrottle(cfg.AuthThrottle.Failures, cfg.AuthThrottle.Window); err != nil {
+		return nil, err
+	}
+	if n.exchanger, err = h.newExchanger(cfg); err != nil {
+		return nil, err
+	}
+	if old.AuthThrottle != cfg.AuthThrottle || old.Admin.Pprof != cfg.Admin.Pprof || !old.Admin.BootstrapKey.Equal(cfg.Admin.BootstrapKey) {
+		if n.admin, err = h.newAdmin(cfg); err != nil {
+			return nil, err
 		}
 	}
-	if err := h.gateway.Apply(plan); err != nil {
-		h.log.Error("the configuration is not reloaded", zap.Error(err))
-		return false
+	n.plan, err = h.plan(cfg, published)
+	return n, err
+}
+
+// adopt puts a successor in force. Nothing here can fail: what could was tried
+// by prepare.
+func (h *house) adopt(n *successor) {
+	old := h.config.Swap(n.config)
+	h.level.SetLevel(n.level)
+	var all []error
+	// Who signs comes before who verifies: a JWT of the old issuer that is
+	// minted now would be dead before it is sent.
+	h.exchanger.Store(n.exchanger)
+	if n.keys != nil {
+		all = append(all, h.keys.Swap(n.keys...))
 	}
-	h.config.Store(cfg)
-	if !reflect.DeepEqual(h.catalogue.Swap(cfg.Catalogue).Countries(), cfg.Catalogue.Countries()) {
+	if old.Issuer() != n.config.Issuer() {
+		h.verifier.Expect(n.config.Issuer())
+	}
+	if old.AuthThrottle != n.config.AuthThrottle {
+		all = append(all, h.throttle.Change(n.config.AuthThrottle.Failures, n.config.AuthThrottle.Window))
+	}
+	if old.Cache.MaxBytes != n.config.Cache.MaxBytes {
+		all = append(all, h.cache.Resize(int64(n.config.Cache.MaxBytes)))
+	}
+	if n.admin != nil {
+		h.admin.Store(&n.admin)
+	}
+	if !sameCatalogue(old.Catalogue, n.config.Catalogue) {
 		h.cache.ForgetAll() // records are compiled against the catalogue
 	}
-	h.log.Info("the configuration is reloaded")
-	return true
+	if err := errors.Join(all...); err != nil {
+		panic("BUG: a configuration that was checked cannot be put in force: " + err.Error())
+	}
 }
 
-// fixed are the keys that a running process cannot change.
+func sameKeys(a, b []configs.SigningKey) bool {
+	return slices.EqualFunc(a, b, func(a, b configs.SigningKey) bool {
+		return a.ID == b.ID && a.Alg == b.Alg && a.Secret.Equal(b.Secret)
+	})
+}
+
+func sameCatalogue(a, b *policy.Catalogue) bool {
+	return slices.Equal(a.Methods(), b.Methods()) && reflect.DeepEqual(a.Countries(), b.Countries())
+}
+
+// fixed are the keys that a running process cannot change: its sockets, its
+// database and the key to it, the index that the database was opened with, and
+// what happens at the start only.
 var fixed = []struct {
-	key  string
-	same func(old, new *configs.Config) bool
-	keep func(old, new *configs.Config)
+	key string
+	at  func(*configs.Config) any // a pointer to the value
 }{
-	{"listen", func(a, b *configs.Config) bool { return a.Listen == b.Listen }, func(a, b *configs.Config) { b.Listen = a.Listen }},
-	{"admin.listen", func(a, b *configs.Config) bool { return a.Admin.Listen == b.Admin.Listen }, func(a, b *configs.Config) { b.Admin.Listen = a.Admin.Listen }},
-	{"store", func(a, b *configs.Config) bool { return a.Store == b.Store }, func(a, b *configs.Config) { b.Store = a.Store }},
-	{"master_key_file", func(a, b *configs.Config) bool { return a.MasterKeyFile == b.MasterKeyFile }, func(a, b *configs.Config) { b.MasterKeyFile = a.MasterKeyFile }},
+	{"listen", func(c *configs.Config) any { return &c.Listen }},
+	{"admin.listen", func(c *configs.Config) any { return &c.Admin.Listen }},
+	{"store", func(c *configs.Config) any { return &c.Store }},
+	{"master_key_file", func(c *configs.Config) any { return &c.MasterKeyFile }},
+	{"phones.unique_within", func(c *configs.Config) any { return &c.Phones.UniqueWithin }},
+	{"cache.warm", func(c *configs.Config) any { return &c.Cache.Warm }},
 }
 
+// keepFixed carries the fixed keys over into cfg and reports those that differ.
 func (h *house) keepFixed(old, cfg *configs.Config) {
 	for _, f := range fixed {
-		if !f.same(old, cfg) {
+		was, is := reflect.ValueOf(f.at(old)).Elem(), reflect.ValueOf(f.at(cfg)).Elem()
+		if was.Interface() != is.Interface() {
 			h.log.Warn("a key cannot be changed while running and stays as it was; restart to change it", zap.String("key", f.key))
-			f.keep(old, cfg)
+			is.Set(was)
 		}
 	}
 }

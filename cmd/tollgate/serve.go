@@ -35,13 +35,14 @@ func (c *serveCommand) Run(io *stdio) error {
 	if err != nil {
 		return err
 	}
-	log, err := newLogger(io.err, cfg.Log.Level)
+	with, err := newSetup(io.err, cfg.Log.Level)
 	if err != nil {
 		return err
 	}
+	with.drainDelay = drainDelay
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	h, err := openHouse(ctx, cfg, log, io.err)
+	h, err := openHouse(ctx, cfg, with)
 	if err != nil {
 		return err
 	}
@@ -53,10 +54,10 @@ func (c *serveCommand) Run(io *stdio) error {
 		select {
 		case got := <-signals:
 			if got == syscall.SIGHUP {
-				h.reload(func() (*configs.Config, []configs.Problem) { return configs.Load(c.Config, io.environ) })
+				h.reload(ctx, func() (*configs.Config, []configs.Problem) { return configs.Load(c.Config, io.environ) })
 				continue
 			}
-			log.Info("draining", zap.String("signal", got.String()))
+			h.log.Info("draining", zap.String("signal", got.String()))
 			signal.Stop(signals) // a second signal ends the process at once
 			return errors.Join(s.drain(), h.close())
 		case err := <-s.failed:
@@ -77,8 +78,15 @@ func loadConfig(path string, io *stdio) (*configs.Config, error) {
 	return cfg, nil
 }
 
-// The time a drain may take: requests in flight first, the admin side with it.
-const drainTime = 13 * time.Second
+const (
+	// drainTime bounds a drain: the delay, requests in flight, the admin side.
+	drainTime = 13 * time.Second
+
+	// drainDelay is how long requests are still taken after /readyz has turned
+	// 503, for those who ask it to hear of it. Every answer ends its connection
+	// meanwhile.
+	drainDelay = 2 * time.Second
+)
 
 // running is a house that serves.
 type running struct {
@@ -104,7 +112,7 @@ func (h *house) serve(ctx context.Context) (s *running, err error) {
 	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.server = &http.Server{
-		Handler: h.admin, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: zap.NewStdLog(h.log.Named("admin").WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
 	}

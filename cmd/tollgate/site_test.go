@@ -1,20 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"tollgate/configs"
 	"tollgate/policy/token"
@@ -23,16 +17,14 @@ import (
 // site is the whole product in a temporary folder, with real sockets and a real
 // database, and an origin behind it that counts what reaches it.
 type site struct {
-	t        *testing.T
-	dir      string
-	file     string
-	house    *house
-	running  *running
-	origin   *origin
-	log      *lines
-	adminKey string
-	merchant string
-	outage   bool // the test took the store away: closing has to fail
+	client
+	dir     string
+	file    string
+	house   *house
+	running *running
+	origin  *origin
+	log     *lines
+	outage  bool // the test took the store away: closing has to fail
 }
 
 // siteConfig is what most tests need: a money route that reads four facts, a
@@ -62,7 +54,7 @@ routes:
 // origin's URL; it ends with the test.
 func newSite(t *testing.T, config string) *site {
 	t.Helper()
-	s := &site{t: t, dir: t.TempDir(), origin: newOrigin(t), log: &lines{}}
+	s := &site{client: client{t: t}, dir: t.TempDir(), origin: newOrigin(t), log: &lines{}}
 	s.file = filepath.Join(s.dir, "tollgate.yaml")
 	s.write(config)
 	s.start()
@@ -72,9 +64,7 @@ func newSite(t *testing.T, config string) *site {
 		t.Fatal(err)
 	}
 	s.adminKey = key
-	var merchant merchantView
-	s.api("POST", "/admin/v1/merchants", `{"name":"Boutique"}`, http.StatusCreated, &merchant)
-	s.merchant = merchant.ID
+	s.addMerchant("Boutique")
 	return s
 }
 
@@ -91,16 +81,17 @@ func (s *site) start() {
 	if len(problems) > 0 {
 		s.t.Fatal(problems)
 	}
-	log, err := newLogger(s.log, cfg.Log.Level)
+	with, err := newSetup(s.log, cfg.Log.Level)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if s.house, err = openHouse(s.t.Context(), cfg, log, s.log); err != nil {
+	if s.house, err = openHouse(s.t.Context(), cfg, with); err != nil {
 		s.t.Fatal(err)
 	}
 	if s.running, err = s.house.serve(context.Background()); err != nil {
 		s.t.Fatal(err)
 	}
+	s.gateway, s.admin = s.running.gateway.Addr().String(), s.running.admin.Addr().String()
 }
 
 func (s *site) stop() {
@@ -114,161 +105,6 @@ func (s *site) stop() {
 		s.t.Errorf("close: %v", err)
 	}
 	s.running = nil
-}
-
-func (s *site) addr() string { return s.running.gateway.Addr().String() }
-
-// api makes one call of the admin API, wants a status, and decodes into out.
-func (s *site) api(method, path, body string, status int, out any) {
-	s.t.Helper()
-	got, answer := s.try(method, path, body)
-	if got != status {
-		s.t.Fatalf("%s %s: %d, want %d: %s", method, path, got, status, answer)
-	}
-	if out != nil {
-		if err := json.Unmarshal([]byte(answer), out); err != nil {
-			s.t.Fatalf("%s %s: %v in %s", method, path, err, answer)
-		}
-	}
-}
-
-// composeKey is a well-formed live key: 12 characters of a handle, 28 of chance.
-func composeKey(body string) string {
-	return string(token.Compose(token.KindKey, token.EnvLive, []byte(body)))
-}
-
-// try makes one call of the admin API.
-func (s *site) try(method, path, body string) (status int, answer string) {
-	s.t.Helper()
-	req, err := http.NewRequest(method, "http://"+s.running.admin.Addr().String()+path, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+s.adminKey)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
-}
-
-// made is a token and its credentials.
-type made struct {
-	Token       tokenView
-	Credentials struct {
-		Key          string
-		ClientID     string `json:"client_id"`
-		ClientSecret string `json:"client_secret"`
-	}
-}
-
-const composed = `"composition":{"CI":{"ORANGE":["collect"],"MTN":["collect"]}}`
-
-// token makes a token with a key and client credentials; members are further
-// members of its body, such as `"ip_whitelist":["192.0.2.1"]`.
-func (s *site) token(members ...string) made {
-	s.t.Helper()
-	body := fmt.Sprintf(`{"merchant_id":%q,"name":"t","credentials":["key","client"]`, s.merchant)
-	if !strings.Contains(strings.Join(members, ","), `"environment"`) {
-		body += `,"environment":"live"`
-	}
-	for _, m := range members {
-		body += "," + m
-	}
-	var m made
-	s.api("POST", "/admin/v1/tokens", body+"}", http.StatusCreated, &m)
-	return m
-}
-
-// jwt trades a token's client credentials for a JWT.
-func (s *site) jwt(m made) string {
-	s.t.Helper()
-	answer := s.send(tokenRequest(m.Credentials.ClientID, m.Credentials.ClientSecret))
-	var grant struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.Unmarshal(answer.body, &grant); err != nil || grant.AccessToken == "" {
-		s.t.Fatalf("no JWT: %d %s", answer.status, answer.body)
-	}
-	return grant.AccessToken
-}
-
-func tokenRequest(id, secret string) string {
-	req, _ := http.NewRequest("POST", "http://x/", nil)
-	req.SetBasicAuth(id, secret)
-	const body = "grant_type=client_credentials"
-	return fmt.Sprintf("POST /api/token HTTP/1.1\r\nHost: gw\r\nAuthorization: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
-		req.Header.Get("Authorization"), len(body), body)
-}
-
-// pay is a payment request as it goes over the wire.
-func pay(credential, body string, headers ...string) string {
-	head := "POST /v1/payments HTTP/1.1\r\nHost: gw\r\n"
-	if credential != "" {
-		head += "Authorization: Bearer " + credential + "\r\n"
-	}
-	for _, h := range headers {
-		head += h + "\r\n"
-	}
-	if !strings.Contains(head, "Content-Type:") {
-		head += "Content-Type: application/json\r\n"
-	}
-	return head + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
-}
-
-func get(credential, path string, headers ...string) string {
-	head := "GET " + path + " HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer " + credential + "\r\n"
-	for _, h := range headers {
-		head += h + "\r\n"
-	}
-	return head + "\r\n"
-}
-
-// reply is one answer of the gateway.
-type reply struct {
-	status int
-	header http.Header
-	body   []byte
-	last   bool // the gateway closes the connection after it
-}
-
-// send writes raw bytes on a connection of their own and reads one answer.
-func (s *site) send(raw string) reply {
-	s.t.Helper()
-	r, err := exchange(s.addr(), raw)
-	if err != nil {
-		s.t.Fatalf("%v for %.200q", err, raw)
-	}
-	return r
-}
-
-func exchange(addr, raw string) (reply, error) {
-	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
-	if err != nil {
-		return reply{}, err
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		return reply{}, err
-	}
-	go io.WriteString(conn, raw) //nolint:errcheck // an answer may come before all is read
-	return readReply(bufio.NewReader(conn))
-}
-
-func readReply(r *bufio.Reader) (reply, error) {
-	resp, err := http.ReadResponse(r, nil)
-	if err != nil {
-		return reply{}, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return reply{resp.StatusCode, resp.Header, body, resp.Close}, err
 }
 
 // lines collects log lines.
@@ -305,49 +141,4 @@ func (s *site) event(requestID string) map[string]any {
 		return false
 	})
 	return found
-}
-
-// eventually waits for something that happens by itself, without a fixed sleep.
-func (s *site) eventually(what string, done func() bool) {
-	s.t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-tick.C {
-		if done() {
-			return
-		}
-	}
-	s.t.Fatalf("%s does not come", what)
-}
-
-// metric is the sum of a metric's series whose text has all the pieces.
-func (s *site) metric(name string, pieces ...string) float64 {
-	s.t.Helper()
-	resp, err := http.Get("http://" + s.running.admin.Addr().String() + "/metrics")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	sum := 0.0
-series:
-	for line := range strings.Lines(string(text)) {
-		if !strings.HasPrefix(line, name+"{") && !strings.HasPrefix(line, name+" ") {
-			continue
-		}
-		for _, p := range pieces {
-			if !strings.Contains(line, p) {
-				continue series
-			}
-		}
-		var v float64
-		if _, err := fmt.Sscan(line[strings.LastIndexByte(line, ' ')+1:], &v); err != nil {
-			s.t.Fatalf("%v in %s", err, line)
-		}
-		sum += v
-	}
-	return sum
 }

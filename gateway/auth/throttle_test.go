@@ -170,7 +170,7 @@ func TestTheHeaderPhase(t *testing.T) {
 	if _, reason := r.verifier.Verify(presented(attacked.key), ptr(sourceOf("192.0.2.99")), r.time()); reason != token.Allowed {
 		t.Errorf("its owner, once the address is known: %v", reason)
 	}
-	r.settle2(attacked.key, sourceOf("192.0.2.99"))
+	r.settleFrom(attacked.key, sourceOf("192.0.2.99"))
 	wantHeader(attacked.key, token.Allowed)
 
 	loads := r.loads(func() {
@@ -189,8 +189,8 @@ func TestTheHeaderPhase(t *testing.T) {
 	wantHeader(r.add().key, token.Allowed)
 }
 
-// settle2 is settle from another source.
-func (r *rig) settle2(secret []byte, from token.Source) {
+// settleFrom is settle from another source.
+func (r *rig) settleFrom(secret []byte, from token.Source) {
 	r.t.Helper()
 	mine := r.source
 	r.source = from

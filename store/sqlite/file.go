@@ -39,7 +39,7 @@ func prepare(path string) (*file, error) {
 	switch {
 	case err == nil:
 		f.fresh = true
-		err = h.Close()
+		err = errors.Join(h.Close(), keepName(filepath.Dir(path)))
 	case errors.Is(err, fs.ErrExist):
 		err = nil
 	}
@@ -56,6 +56,16 @@ func prepare(path string) (*file, error) {
 	// what a start that died in this place left behind.
 	f.fresh = f.fresh || f.info.Size() == 0
 	return f, tighten(path, f.info)
+}
+
+// keepName makes the name of a new file survive a power cut: what is committed
+// to a file that has no name is lost with it.
+func keepName(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func checkDirectory(dir string) error {

@@ -61,6 +61,48 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
+// A database of the first release, with what it holds, is brought up to date.
+func TestADatabaseOfTheFirstSchemaIsMigrated(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	s := open(t, path)
+	m, err := s.AddMerchant(ctx, cli, token.Merchant{Name: "Shop", Active: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	added, err := s.AddToken(ctx, cli, whole(m.ID), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	back := []string{`DROP INDEX tokens_by_expiry`, `ALTER TABLE merchants DROP COLUMN webhook_url`, `ALTER TABLE merchants DROP COLUMN webhook_format`}
+	for _, table := range []string{"pairs", "families", "users", "revoked_jtis", "replays", "hooks", "expiry_notices"} {
+		back = append(back, `DROP TABLE `+table)
+	}
+	if err := behind(path, append(back, `DELETE FROM goose_db_version WHERE version_id = 2`)...); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	list, err := s.Status(ctx)
+	if err != nil || len(list) != 2 || list[1].Name != "0002_dialects.sql" || !list[1].Applied {
+		t.Errorf("status %+v, %v", list, err)
+	}
+	if kept, err := s.FindMerchant(ctx, m.ID); err != nil || kept.Name != m.Name || kept.Webhook != (token.Webhook{}) {
+		t.Errorf("the merchant became %+v, %v", kept, err)
+	}
+	p, err := s.LoadCredential(ctx, token.KindKey, &added.Credentials[0].Digest)
+	if err != nil || len(p.Live.Families) != 0 {
+		t.Errorf("the key: %+v, %v", p, err)
+	}
+	if _, err := s.VerifyAudit(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := s.CheckIntegrity(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 // "tollgate serve" and "tollgate admin create-key" may both be the first.
 func TestManyProcessesMayBeTheFirst(t *testing.T) {
 	for range 5 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"runtime"
+	"time"
 
 	driver "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -32,9 +33,7 @@ func Open(ctx context.Context, o store.Options) (*store.Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	// The writer comes first: it is what turns a new file to WAL, and a reader
-	// that meets it half-way would find it busy.
-	if err := writer.PingContext(ctx); err != nil {
+	if err := begin(ctx, writer); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: open %s: %w", f.path, err), writer.Close(), reader.Close())
 	}
 	s, err := store.New(ctx, engine(f, writer, reader), o)
@@ -42,6 +41,26 @@ func Open(ctx context.Context, o store.Options) (*store.Store, error) {
 		return nil, errors.Join(err, writer.Close(), reader.Close())
 	}
 	return s, nil
+}
+
+// begin makes the first connection, which turns a new file to WAL. No
+// busy_timeout covers that step: of several processes that do it at once, all
+// but one are told that the file is busy, and have to ask again.
+func begin(ctx context.Context, db *sql.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		err := db.PingContext(ctx)
+		var e *driver.Error
+		if !errors.As(err, &e) || e.Code()&0xff != lib.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // engine says what is particular to SQLite. It needs no lock of its own: a

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"strconv"
@@ -94,16 +95,26 @@ func listenersHearFirst(h *house) {
 	}
 }
 
+// leaving is randomness that makes the caller go when it is asked for, which is
+// in the middle of a write.
+type leaving struct{ leave func() }
+
+func (l leaving) Read(p []byte) (int, error) {
+	l.leave()
+	return rand.Read(p)
+}
+
 func aWriteIsFinished(h *house) {
-	t := h.addToken()
 	gone, leave := context.WithCancel(ctx)
-	h.OnChange(func(token.Change) { leave() })
-	// The caller goes while the write is under way: it is done all the same.
-	if _, err := h.RevokeToken(gone, act(""), t.Handle); err != nil {
-		h.t.Errorf("the write of a caller that left: %v", err)
+	s := h.open(func(o *store.Options) { o.Rand = leaving{leave} })
+	var told heard
+	s.OnChange(told.listen)
+	m, err := s.AddMerchant(gone, act(""), token.Merchant{Name: "x"})
+	if err != nil || gone.Err() == nil {
+		h.t.Fatalf("the write of a caller that left: %v, left: %v", err, gone.Err())
 	}
-	if gone.Err() == nil || h.find(t.Handle).RevokedAt == 0 {
-		h.t.Error("the listener was not told, or the token is not revoked")
+	if _, err := h.FindMerchant(ctx, m.ID); err != nil || len(told.take()) != 1 {
+		h.t.Errorf("it was not written, or not told: %v", err)
 	}
 	// A caller that has gone before begins nothing.
 	before := h.traces()

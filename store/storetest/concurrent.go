@@ -1,11 +1,13 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tollgate/policy/token"
 	"tollgate/store"
@@ -24,6 +26,7 @@ func RunConcurrent(t *testing.T, engine Engine) {
 		{"FiftyRenewalsWithoutGraceLeaveNone", fiftyRenewalsWithoutGrace},
 		{"AReplayIsFreshForOne", oneIsFresh},
 		{"FamiliesBegunAtOnceAreAtMostTen", familiesAtOnce},
+		{"ManyFirstLoadsDoNotWaitForEachOther", manyFirstLoads},
 	} {
 		t.Run(one.name, func(t *testing.T) { one.run(newHouse(t, engine)) })
 	}
@@ -241,5 +244,37 @@ func aReaderNeverSeesHalf(h *house) {
 	readers.Wait()
 	if reads.Load() < 10 {
 		h.t.Errorf("only %d reads met the writes", reads.Load())
+	}
+}
+
+// A load that needs a second connection while it holds one waits for ever once
+// every connection is held by such a load.
+func manyFirstLoads(h *house) {
+	t := h.addToken(func(t *token.Token) { t.Credentials = append(t.Credentials, h.client()) })
+	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for range 5 {
+		s := h.open()
+		var all sync.WaitGroup
+		start := make(chan struct{})
+		for i := range 64 {
+			all.Go(func() {
+				<-start
+				var err error
+				switch i % 3 {
+				case 0:
+					_, err = s.LoadCredential(limited, token.KindKey, &t.Credentials[0].Digest)
+				case 1:
+					_, err = s.LoadToken(limited, t.Handle)
+				case 2:
+					_, _, err = s.LoadClient(limited, t.ClientID)
+				}
+				if err != nil {
+					h.t.Error(err)
+				}
+			})
+		}
+		close(start)
+		all.Wait()
 	}
 }

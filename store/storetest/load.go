@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tollgate/policy/token"
+	"tollgate/store"
 )
 
 var loadTests = []test{
@@ -23,6 +24,8 @@ var loadTests = []test{
 	{"WarmStreamsLivingKeysMostRecentFirst", warmStreams},
 	{"LastUseOnlyGoesForward", lastUseGoesForward},
 	{"ACancelledLoadIsAnErrorAndNotUnknown", aCancelledLoad},
+	{"ATokenThatCannotBeJudgedStopsNoOther", aTokenThatCannotBeJudged},
+	{"OnlyFaultsAreObservedAsFaults", onlyFaults},
 }
 
 // ignoreRules leaves out what only package policy can look into.
@@ -272,5 +275,61 @@ func aCancelledLoad(h *house) {
 		if err == nil || errors.Is(err, token.ErrNotFound) || !errors.Is(err, context.Canceled) {
 			h.t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A record that some other version wrote, or a hand: to load it is an error, to
+// load others is not, and "there is none" would be a lie.
+func aTokenThatCannotBeJudged(h *house) {
+	good := h.addToken()
+	bad := h.addToken(func(t *token.Token) { t.Merchant = good.Merchant })
+	child := h.addToken(func(t *token.Token) { t.Merchant, t.Parent = good.Merchant, bad.Handle })
+	h.db.Tamper(h.t, `UPDATE tokens SET ip_ranges = '["nowhere"]' WHERE handle = '`+string(bad.Handle)+`'`)
+	for _, t := range []token.Token{bad, child} {
+		p, err := h.LoadCredential(ctx, token.KindKey, &t.Credentials[0].Digest)
+		if err == nil || errors.Is(err, token.ErrNotFound) || p != nil {
+			h.t.Errorf("loaded %v, %v", p, err)
+		}
+	}
+	var got []token.Digest
+	h.ok(h.Warm(ctx, 10, func(_ token.Kind, d token.Digest, _ *token.Principal) error {
+		got = append(got, d)
+		return nil
+	}))
+	if !slices.Equal(got, []token.Digest{good.Credentials[0].Digest}) {
+		h.t.Errorf("warm with %d keys, want the good one", len(got))
+	}
+}
+
+func onlyFaults(h *house) {
+	type seen struct {
+		op    string
+		fault bool
+	}
+	var got []seen
+	s := h.open(func(o *store.Options) {
+		o.Observe = func(op string, took time.Duration, err error) {
+			if took < 0 {
+				h.t.Errorf("%s took %v", op, took)
+			}
+			got = append(got, seen{op, err != nil})
+		}
+	})
+	got = nil
+	t := h.addToken()
+	gone, leave := context.WithCancel(ctx)
+	leave()
+	late, cancel := context.WithDeadline(ctx, time.Unix(0, 0))
+	defer cancel()
+	_, _ = s.LoadToken(ctx, t.Handle)
+	_, _ = s.LoadToken(ctx, "tok_none00000000")
+	_, _ = s.LoadToken(gone, t.Handle)
+	_, _ = s.LoadToken(late, t.Handle)
+	_, _ = s.ReplaceToken(ctx, act(""), t, 99)
+	_, _ = s.AddMerchant(late, act(""), token.Merchant{Name: "x"})
+	want := []seen{{"load_token", false}, {"load_token", false}, {"load_token", false}, {"load_token", true},
+		{"replace_token", false}, {"add_merchant", true}}
+	if !slices.Equal(got, want) {
+		h.t.Errorf("observed %+v\nwant     %+v", got, want)
 	}
 }
