@@ -52,3 +52,5 @@ func TestStore(t *testing.T) { storetest.Run(t, newDatabase) }
 func TestStoreAtOnce(t *testing.T) { storetest.RunConcurrent(t, newDatabase) }
 
 func TestStoreAgainstModel(t *testing.T) { storetest.RunModel(t, newDatabase) }
+
+func TestFamiliesAgainstModel(t *testing.T) { storetest.RunFamilyModel(t, newDatabase) }
