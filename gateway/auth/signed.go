@@ -290,43 +290,60 @@ func (v *Verifier) verifyMAC(p *token.Presented, src *token.Source, at token.Ins
 	return q, standing(q, true, at)
 }
 
-// Message is a request as X-Signature signs it: raw, as it came.
-type Message struct {
-	Method string
-	Target []byte // path and query, byte for byte
-	Body   []byte
+// VerifyBody proves a signed request whose head Verify let through. Until then
+// nothing is proven. It records nothing: that is Once. A wrong MAC counts as a
+// failed attempt, a right one as a use.
+func (v *Verifier) VerifyBody(q *token.Principal, m *token.Message, src *token.Source, now time.Time) token.Reason {
+	at := token.At(now)
+	reason := v.ExamineBody(q, m)
+	if reason == token.SignatureInvalid {
+		reason = v.unrecognised(src, m.Presented.Name, at, reason)
+	}
+	if reason == token.Allowed && v.uses != nil {
+		v.uses.Record(q, src, at)
+	}
+	return reason
 }
 
-// VerifyBody proves a signed request whose headers Verify let through, and
-// records its v1, once and for all, only when it is right.
-func (v *Verifier) VerifyBody(p *token.Presented, q *token.Principal, m Message, src *token.Source, now time.Time) token.Reason {
-	at := token.At(now)
-	var mac [sha256.Size]byte
-	if _, err := hex.Decode(mac[:], p.MAC); err != nil || v.signatures == nil {
+// ExamineBody is VerifyBody without a trace: nothing is counted or noted as a
+// use.
+func (v *Verifier) ExamineBody(q *token.Principal, m *token.Message) token.Reason {
+	mac, ok := macIn(m.Presented)
+	if !ok || v.signatures == nil {
 		return token.SignatureInvalid
 	}
 	body := sha256.Sum256(m.Body)
-	text := strconv.AppendInt(make([]byte, 0, 128+len(m.Target)), p.At, 10)
+	text := strconv.AppendInt(make([]byte, 0, 128+len(m.Target)), m.Presented.At, 10)
 	text = append(append(append(text, '.'), m.Method...), '\n')
 	text = append(append(text, m.Target...), '\n')
 	text = hex.AppendEncode(text, body[:])
-	if reason := v.signedBy(q.Live, text, mac[:]); reason != token.Allowed {
-		if reason == token.SignatureInvalid {
-			reason = v.unrecognised(src, p.Name, at, reason)
-		}
-		return reason
-	}
-	if reason := v.once(append([]byte("mac\x00"+string(q.Live.Handle)+"\x00"), mac[:]...), seconds(p.At).Add(2*signedWindow)); reason != token.Allowed {
-		return reason
-	}
-	if v.uses != nil {
-		v.uses.Record(q, src, at)
-	}
-	return token.Allowed
+	return v.signedBy(q.Live, text, mac[:])
 }
 
-// Once records that a remembered JWS was used, for routes that take each once.
-func (v *Verifier) Once(p *token.Presented, q *token.Principal) token.Reason {
+// macIn is the v1 that was presented.
+func macIn(p *token.Presented) (mac [sha256.Size]byte, ok bool) {
+	if len(p.MAC) != hex.EncodedLen(len(mac)) {
+		return mac, false
+	}
+	_, err := hex.Decode(mac[:], p.MAC)
+	return mac, err == nil
+}
+
+// Once records, once and for all, that a signature was accepted: the v1 of a
+// request that VerifyBody proved, for as long as its t can be in the window, or
+// a JWS that Verify let through, until it ends. A second time it is Replayed.
+func (v *Verifier) Once(q *token.Principal, p *token.Presented) token.Reason {
+	switch {
+	case v.signatures == nil:
+		return token.CannotDecide
+	case p.Kind == token.KindMAC:
+		mac, ok := macIn(p)
+		if !ok {
+			return token.SignatureInvalid
+		}
+		what := append([]byte("mac\x00"+string(q.Live.Handle)+"\x00"), mac[:]...)
+		return v.once(what, seconds(p.At).Add(2*signedWindow))
+	}
 	return v.once(append([]byte("jws\x00"), p.Secret...), q.EndsAt)
 }
 
