@@ -98,10 +98,10 @@ func Subject(c *Case, t *Trace) Verdict {
 	return v
 }
 
-// monitored reports whether refusals of the rows that monitor mode covers are
+// Monitored reports whether refusals of the rows that monitor mode covers are
 // only noted. Only the token's own mode counts: a child enforces, whatever its
 // parent does.
-func (c *Case) monitored() bool {
+func (c *Case) Monitored() bool {
 	return c.Route.Mode == token.Monitor || c.Principal.Live.Mode == token.Monitor
 }
 
@@ -110,7 +110,7 @@ func (c *Case) settle(v *Verdict, r token.Reason) (goOn bool) {
 	switch {
 	case r == token.Allowed:
 		return true
-	case r.Monitored() && c.monitored():
+	case r.Monitored() && c.Monitored():
 		if v.WouldDeny == token.Allowed {
 			v.WouldDeny = r
 		}

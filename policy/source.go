@@ -33,6 +33,33 @@ type FactSpec struct {
 	Number       bool
 }
 
+// ReadsSigned reports whether a source or guard reads signed parameters, which
+// only a route that lists the dialect signature has.
+func (s *FactSpec) ReadsSigned() bool {
+	for i := range s.Guards {
+		if s.Guards[i].Source.Origin == FromSigned {
+			return true
+		}
+	}
+	for _, list := range s.Sources {
+		for i := range list {
+			if list[i].readsSigned() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s *Source) readsSigned() bool {
+	for i := range s.Steps {
+		if s.Steps[i].Op == StepConcat && s.Steps[i].Second.Origin == FromSigned {
+			return true
+		}
+	}
+	return s.Origin == FromSigned
+}
+
 // Guard is a field that must hold one value for the facts to mean what the
 // route takes them for: a payer's id is a phone only if its type is MSISDN.
 type Guard struct {
@@ -167,7 +194,7 @@ func (p *factsParser) guards(spec *FactSpec, require map[string]string) {
 		case len(s.Steps) > 0:
 			p.fail(key, "a required field is compared as it was sent; take out the transforms")
 		case s.Origin == FromConst || s.Origin == FromToken:
-			p.fail(key, "a required field is part of the request: json:, form:, query:, header: or path:")
+			p.fail(key, "a required field is part of the request: json:, form:, query:, header:, path: or signed:")
 		case require[text] == "":
 			p.fail(key, "say which value it must hold")
 		default:

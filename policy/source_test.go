@@ -22,6 +22,7 @@ func TestParseSourceReadsEveryForm(t *testing.T) {
 		"json:/mobile | region":                  {Origin: FromJSON, Pointer: []string{"mobile"}, Steps: []Step{{Op: StepRegion}}},
 		"const:collect":                          {Origin: FromConst, Name: "collect"},
 		"token":                                  {Origin: FromToken},
+		"signed:/data/payer/*/phone":             {Origin: FromSigned, Pointer: []string{"data", "payer", "*", "phone"}},
 		"form:data | json:/*/phone | concat:(form:data|json:/*/prefix) | digits": {
 			Origin: FromForm, Name: "data", Pointer: []string{"*", "phone"}, Steps: []Step{{Op: StepConcat, Second: &prefix}, digits},
 		},
@@ -72,7 +73,7 @@ func TestParseSourceRefusesWithAdvice(t *testing.T) {
 	f("path:mode", "in braces")
 	f("path:{0}", "in braces")
 	f("const:", "const:collect")
-	f("signed:/data/phone", "is no source")
+	f("signed:data/phone", "starts with /")
 	f("json:/a |", "nothing where")
 	f("json:/a | lower", "is no transform")
 	f("json:/a | upper:x", "is no transform")
@@ -167,4 +168,23 @@ func FuzzParseSource(f *testing.F) {
 			t.Errorf("%q names no place: %+v", text, s)
 		}
 	})
+}
+
+// Facts that read signed parameters say so, wherever they do: as a source, in
+// front of one, or in a guard.
+func TestReadsSigned(t *testing.T) {
+	f := func(want bool, text FactsText) {
+		t.Helper()
+		spec, errs := ParseFacts(text)
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		if got := spec.ReadsSigned(); got != want {
+			t.Errorf("%v: %v", text, got)
+		}
+	}
+	f(false, FactsText{Country: []string{"json:/data/country"}})
+	f(true, FactsText{Country: []string{"json:/data/country", "signed:/data/country"}})
+	f(true, FactsText{Phone: []string{"json:/phone | concat:(signed:/data/prefix)"}})
+	f(true, FactsText{Method: []string{"const:collect"}, Require: map[string]string{"signed:/data/type": "MSISDN"}})
 }

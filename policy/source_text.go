@@ -9,7 +9,8 @@ import (
 type Origin uint8
 
 // The origins. FromConst reads nothing: the value stands in the route.
-// FromToken is the token's own value, when it has exactly one.
+// FromToken is the token's own value, when it has exactly one. FromSigned is the
+// payload of a verified ?signature=, beside which nothing unsigned counts.
 const (
 	FromJSON Origin = iota
 	FromForm
@@ -18,6 +19,7 @@ const (
 	FromPath
 	FromConst
 	FromToken
+	FromSigned
 )
 
 // Each is the pointer word that stands for every element of an array.
@@ -29,8 +31,8 @@ type Source struct {
 	Text   string // as it was written, without the space around it
 	Origin Origin
 	Name   string // form field, query parameter, header, path variable, or the constant itself
-	// Pointer is the way through the JSON of a body, or of a form field that
-	// holds JSON, in unescaped member names; Each stands for all elements.
+	// Pointer is the way through the JSON of a body, of a form field that holds
+	// JSON, or of signed parameters, in unescaped member names; Each stands for all elements.
 	Pointer []string
 	Steps   []Step
 }
@@ -39,7 +41,7 @@ type Source struct {
 func (s *Source) NestedJSON() bool { return s.Origin == FromForm && s.Pointer != nil }
 
 // sourceForms is what a source may look like, for messages.
-const sourceForms = "json:/pointer, form:name, form:name | json:/pointer, query:name, header:Name, path:{name}, const:value or token"
+const sourceForms = "json:/pointer, form:name, form:name | json:/pointer, query:name, header:Name, path:{name}, signed:/pointer, const:value or token"
 
 // ParseSource reads the text form of one source: a place, and behind each bar
 // a transform, such as "json:/payer/provider | suffix:_ | alpha3". The error
@@ -121,6 +123,9 @@ func parsePlace(text string) (Source, error) {
 	case "json":
 		pointer, err := parsePointer(name)
 		return Source{Origin: FromJSON, Pointer: pointer}, err
+	case "signed":
+		pointer, err := parsePointer(name)
+		return Source{Origin: FromSigned, Pointer: pointer}, err
 	case "form":
 		return named(FromForm, name, fieldName(name), "form: needs the field's name, without brackets, & or =, such as form:phone")
 	case "query":
