@@ -27,6 +27,7 @@ const (
 	faultWantEither fault = "The body must be application/json in UTF-8 or application/x-www-form-urlencoded."
 	faultHeader     fault = "A header that carries a payment field stands twice, or under a name that some servers would take for it."
 	faultQuery      fault = "A payment field stands in the query twice, or where only the body may have it, or in a way that servers read differently."
+	faultUnsigned   fault = "A payment field stands beside the signed parameters; sign it too, or leave it out."
 	faultPath       fault = "The path has an escape that cannot be read."
 	faultForm       fault = "The form has an escape, a semicolon, a control character or a byte that servers read differently."
 )

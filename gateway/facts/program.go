@@ -18,6 +18,7 @@ type Program struct {
 	slots     []slot
 
 	json    *node   // what to look for in a JSON body; nil: nothing
+	signed  *node   // what to look for in signed parameters; nil: nothing
 	form    []field // form fields that a source reads
 	query   []field
 	headers []field
@@ -136,6 +137,11 @@ func (p *Program) put(number uint8, src *policy.Source) error {
 		}
 		p.json.add(src.Pointer, number, sl)
 		p.readsJSON = true
+	case policy.FromSigned:
+		if p.signed == nil {
+			p.signed = new(node)
+		}
+		p.signed.add(src.Pointer, number, sl)
 	case policy.FromForm:
 		p.readsForm = true
 		f := putField(&p.form, src.Name)
@@ -188,8 +194,8 @@ func (p *Program) freeGroup() uint32 {
 }
 
 // shadow gathers the names under which a policy field could stand a second
-// time: in the query for what the path or the body holds, in the body for what
-// the path or the query holds. Frameworks that merge the parts of a request
+// time: in the query for what the path, the body or signed parameters hold, in
+// the body for what the path, the query or signed parameters hold. Frameworks that merge the parts of a request
 // would take either; a name that a source reads in both is judged in both.
 func (p *Program) shadow() {
 	note := func(name string) {
@@ -206,6 +212,7 @@ func (p *Program) shadow() {
 	for i := range p.form {
 		note(p.form[i].name)
 	}
+	p.shadowSigned(note)
 	for _, list := range [...][]field{p.params, p.query} {
 		for i := range list {
 			note(list[i].name)
@@ -213,6 +220,29 @@ func (p *Program) shadow() {
 		}
 	}
 }
+
+// shadowSigned does it for signed parameters: the names of their values, and the
+// members that lead there from the outermost two objects, one of which is data.
+func (p *Program) shadowSigned(note func(name string)) {
+	if p.signed == nil {
+		return
+	}
+	both := func(name string) {
+		note(name)
+		p.ban(name)
+	}
+	p.signed.ends(both)
+	for i := range p.signed.members {
+		inner := p.signed.members[i].node
+		both(p.signed.members[i].name)
+		for j := range inner.members {
+			both(inner.members[j].name)
+		}
+	}
+}
+
+// ReadsSigned reports whether the program reads signed parameters.
+func (p *Program) ReadsSigned() bool { return p.signed != nil }
 
 // ban refuses a name in bodies where no source reads it.
 func (p *Program) ban(name string) {

@@ -11,6 +11,7 @@ type Input struct {
 	Header *fasthttp.RequestHeader // method and header block
 	Query  []byte                  // as it was sent, without the question mark
 	Body   []byte                  // whole
+	Signed []byte                  // the JSON payload of verified signed parameters; nil: none were sent
 	Params []Param                 // the values of the route's path variables
 	Own    *token.Live             // the caller's token, for sources that take its own value; nil: has none
 
@@ -58,10 +59,41 @@ func (w *work) read(in *Input) token.Reason {
 		w.scan.fail(h.fault)
 		return w.refusal()
 	}
-	if !w.path(in.Params) || !w.query(in.Query) {
+	if !w.path(in.Params) {
 		return w.refusal()
 	}
-	return w.body(in, &h)
+	if in.Signed != nil {
+		return w.signed(in, &h)
+	}
+	return w.unsigned(in, &h)
+}
+
+// unsigned gathers what the query and the body say.
+func (w *work) unsigned(in *Input, h *headerFacts) token.Reason {
+	if !w.query(in.Query) {
+		return w.refusal()
+	}
+	return w.body(in, h)
+}
+
+// signed gathers what signed parameters say. A value beside them that nobody
+// signed is refused, and so is the mere place of one: a reader that looks there
+// first would act on it.
+func (w *work) signed(in *Input, h *headerFacts) token.Reason {
+	if !w.scan.run(in.Signed, w.scan.program.signed) {
+		return w.refusal()
+	}
+	found, hollow := len(w.hits), w.hollow
+	w.hollow = 0
+	if r := w.unsigned(in, h); r != token.Allowed {
+		return r
+	}
+	if len(w.hits) != found || w.hollow != 0 {
+		w.scan.fail(faultUnsigned)
+		return w.refusal()
+	}
+	w.hollow = hollow
+	return token.Allowed
 }
 
 // body reads the body by what it says it is.
