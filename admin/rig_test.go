@@ -36,6 +36,7 @@ const bootstrap = "a-bootstrap-key-of-at-least-thirty-two-bytes"
 type rig struct {
 	t     *testing.T
 	url   string
+	opt   admin.Options
 	store *store.Store
 	logs  *observer.ObservedLogs
 	now   atomic.Int64 // microseconds
@@ -85,17 +86,32 @@ func newRig(t *testing.T, change ...func(*admin.Options)) *rig {
 		Listen: "127.0.0.1:9090",
 		Logger: zap.New(core), Now: r.clock,
 	}
+	r.opt = o
+	r.open(change...)
+	return r
+}
+
+// open starts a listener, with changed options.
+func (r *rig) open(change ...func(*admin.Options)) {
+	r.t.Helper()
 	for _, f := range change {
-		f(&o)
+		f(&r.opt)
 	}
-	h, err := admin.New(o)
+	h, err := admin.New(r.opt)
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	server := httptest.NewServer(h)
-	t.Cleanup(server.Close)
+	r.t.Cleanup(server.Close)
 	r.url = server.URL
-	return r
+}
+
+// twin is a second listener over the same store, as another process has it.
+func (r *rig) twin(change ...func(*admin.Options)) *rig {
+	r.t.Helper()
+	other := &rig{t: r.t, opt: r.opt, store: r.store, logs: r.logs}
+	other.open(change...)
+	return other
 }
 
 // explainer stands where the gateway's own stands; it answers what the test set.

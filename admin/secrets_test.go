@@ -23,10 +23,22 @@ func TestSecretsAppearOnce(t *testing.T) {
 		secrets = append(secrets, r.want(200, "POST", "/admin/v1/tokens/"+tok+"/rotate", `{"credential":"`+kind+`"}`).text(kind))
 	}
 	secrets = append(secrets, r.want(201, "POST", "/admin/v1/keys", `{"name":"K","role":"operator"}`).text("key"))
+	made = r.want(200, "POST", "/admin/v1/tokens/"+tok+"/generate", "")
+	secrets = append(secrets, made.text("client_secret"), made.text("access_token"), made.text("refresh_token"))
 	shape := regexp.MustCompile("^" + token.Pattern + "$")
 	for i, s := range secrets {
 		if !shape.MatchString(s) {
 			t.Fatalf("secret %d does not match the published pattern", i)
+		}
+	}
+	usr := r.user("ama@example.com", "auditor", "")
+	given := "correct horse battery"
+	r.want(200, "POST", "/admin/v1/users/"+usr+"/password", `{"password":"`+given+`"}`)
+	hook := r.want(200, "POST", "/admin/v1/merchants/"+m+"/webhook_secret", "").text("webhook_secret")
+	secrets = append(secrets, given, hook, r.want(200, "POST", "/admin/v1/users/"+usr+"/password", `{}`).text("password"), "argon2id")
+	for i, s := range secrets {
+		if s == "" {
+			t.Fatalf("secret %d is empty", i)
 		}
 	}
 	searched := 0
@@ -40,7 +52,7 @@ func TestSecretsAppearOnce(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/admin/v1/tokens?status=ALL", "/admin/v1/tokens/" + tok, "/admin/v1/keys?ended=true", "/admin/v1/audit",
-		"/admin/v1/merchants", "/admin/v1/catalog", "/admin/openapi.json"} {
+		"/admin/v1/merchants", "/admin/v1/catalog", "/admin/v1/users", "/admin/v1/users/" + usr, "/admin/openapi.json"} {
 		search(path, r.want(200, "GET", path, "").body)
 	}
 	for _, s := range secrets {
@@ -53,13 +65,18 @@ func TestSecretsAppearOnce(t *testing.T) {
 			{"POST", "/admin/v1/tokens", `{"merchant_id":"` + s + `","name":"T","environment":"` + s + `","credentials":["` + s + `"]}`},
 			{"POST", "/admin/v1/tokens/" + tok + "/rotate", `{"credential":"` + s + `","grace":"` + s + `"}`},
 			{"POST", "/admin/v1/keys", `{"name":"K","role":"` + s + `","key":"` + s + `"}`},
+			{"POST", "/admin/v1/users", `{"email":"` + s + `","role":"` + s + `","password":"` + s + `","key":"` + s + `"}`},
+			{"PATCH", "/admin/v1/users/" + usr, `{"password":"` + s + `","role":"` + s + `","enabled":"` + s + `"}`},
+			{"POST", "/admin/v1/users/" + usr + "/password", `{"password":"` + s + `\n"}`},
+			{"PATCH", "/admin/v1/merchants/" + m, `{"webhook":{"url":"ftp://` + s + `/","format":"` + s + `"}}`},
 			{"GET", "/admin/v1/tokens/" + s, ""}, {"GET", "/admin/v1/tokens?cursor=" + s, ""}, {"GET", "/admin/v1/tokens?status=" + s, ""},
 			{"GET", "/admin/v1/merchants/" + s, ""}, {"DELETE", "/admin/v1/keys/" + s, ""}, {"GET", "/admin/v1/" + s, ""},
 			{"PATCH", "/admin/v1/tokens/" + tok + "/phones/" + s, `{"enabled":true}`},
 			{"POST", "/admin/v1/tokens/" + tok + "/phones", `{"country":"CI","number":"` + s + `"}`},
 			{"POST", "/admin/v1/explain", `{"credential":"` + s + `","request":{"method":"GET","path":"/"}}`},
 		} {
-			search(misplaced[0]+" "+misplaced[1], r.send(misplaced[0], misplaced[1], misplaced[2]).body)
+			path := strings.ReplaceAll(misplaced[1], " ", "%20")
+			search(misplaced[0]+" "+path, r.send(misplaced[0], path, misplaced[2]).body)
 		}
 		search("as a key", r.send("GET", "/admin/v1/tokens", "", "Authorization", "Bearer "+s+"x").body)
 		search("as Basic", r.send("GET", "/admin/v1/tokens", "", "Authorization", "Basic "+s).body)

@@ -113,6 +113,8 @@ func TestNobodyAssignsWhatTheStoreDecides(t *testing.T) {
 			"parent_id", "client_id", "enabled", "restricts", "created_at", "revoked_at", "key", "role"}},
 		{"PATCH", "/admin/v1/merchants/" + m, `{`, []string{"id", "version", "created_at", "role", "active"}},
 		{"POST", "/admin/v1/merchants", `{"name":"M",`, []string{"id", "status", "version"}},
+		{"POST", "/admin/v1/users", `{"email":"new@example.com","role":"auditor",`, []string{"id", "enabled", "password_hash", "version", "created_at", "last_used_at"}},
+		{"PATCH", "/admin/v1/users/" + r.user("ama@example.com", "auditor", ""), `{`, []string{"id", "password", "password_hash", "version", "created_at", "last_used_at"}},
 		{"POST", "/admin/v1/keys", `{"name":"K","role":"auditor",`, []string{"id", "key", "digest", "created_at", "ended_at"}},
 	} {
 		for _, member := range target.members {
@@ -217,7 +219,7 @@ func TestRevokedTokenTakesNoWrite(t *testing.T) {
 	before := r.want(200, "GET", path, "")
 	for _, write := range [][3]string{
 		{"PATCH", path, `{"name":"x"}`}, {"PATCH", path, `{}`}, {"PATCH", path, `{"mode":7}`},
-		{"POST", path + "/rotate", `{"credential":"key"}`}, {"POST", path + "/rotate", `{}`},
+		{"POST", path + "/rotate", `{"credential":"key"}`}, {"POST", path + "/rotate", `{}`}, {"POST", path + "/generate", ""},
 		{"POST", path + "/phones", `{"country":"CI","number":"0707070707"}`}, {"POST", path + "/phones", `{"country":"CI","number":"x"}`},
 		{"PATCH", path + "/phones/+2250707070707", `{"enabled":true}`}, {"DELETE", path + "/phones/+2250707070707", ""},
 	} {
@@ -288,6 +290,8 @@ func TestReturnedWritesAreInForce(t *testing.T) {
 	check("removing a phone")
 	r.want(200, "POST", path+"/rotate", `{"credential":"key"}`)
 	check("a rotation")
+	r.want(200, "POST", path+"/generate", "")
+	check("generating tokens")
 	r.want(200, "DELETE", path, "")
 	check("revocation")
 }

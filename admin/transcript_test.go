@@ -150,6 +150,7 @@ var passing = []struct {
 	{"tok", regexp.MustCompile(`\btok_[0-9A-Za-z]{12}\b`)},
 	{"key", regexp.MustCompile(`\bkey_[0-9A-Za-z]{12}\b`)},
 	{"usr", regexp.MustCompile(`\busr_[0-9A-Za-z]{12}\b`)},
+	{"fam", regexp.MustCompile(`\bfam_[0-9A-Za-z]{12}\b`)},
 	{"password", regexp.MustCompile(`"password": "[a-z2-7]{26}"`)},
 	{"whk", regexp.MustCompile(`\bwhk_[0-9a-f]{64}\b`)},
 	{"hash", regexp.MustCompile(`\b[0-9a-f]{64}\b`)},
