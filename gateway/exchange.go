@@ -62,7 +62,7 @@ func (x *exchange) end(now time.Time) {
 	*x = exchange{
 		out: x.out[:0], in: x.in, head: x.head[:0], body: x.body[:0],
 		answer:   answer{lines: forgetLines(x.answer.lines)},
-		outgoing: outgoing{lines: forgetLines(x.outgoing.lines)},
+		outgoing: outgoing{lines: forgetLines(x.outgoing.lines), room: x.outgoing.room[:0]},
 	}
 	exchanges.Put(x)
 }

@@ -114,6 +114,9 @@ func (x *explainer) walk() token.Reason {
 	if len(p.body) > p.maxBody() {
 		return x.note(11, "body", token.BodyTooLarge, "the body is larger than the "+strconv.Itoa(p.maxBody())+" bytes of the route")
 	}
+	if r := x.prove(); r != token.Allowed {
+		return r
+	}
 	if r := p.subject(); r != token.Allowed {
 		return r
 	}
@@ -179,6 +182,18 @@ func (x *explainer) identify() token.Reason {
 		return x.note(6, "decidable", reason, "")
 	}
 	return x.note(5, "token", reason, "")
+}
+
+// prove is row 5 of a request that is signed whole. It records nothing.
+func (x *explainer) prove() token.Reason {
+	p := x.passage
+	if p.presented.Kind != token.KindMAC {
+		return token.Allowed
+	}
+	if p.gateway.options.Signatures == nil {
+		return x.note(6, "decidable", token.CannotDecide, "")
+	}
+	return x.note(5, "signature", p.gateway.options.Signatures.ExamineBody(p.principal, p.signedMessage()), "")
 }
 
 // presentedAs takes a bare credential for what its shape says.

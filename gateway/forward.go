@@ -12,13 +12,15 @@ import (
 // the client's request object. Slices alias the client's request.
 type outgoing struct {
 	method      []byte
-	target      []byte // path and query, byte for byte as the client sent them
+	target      []byte // path and query, byte for byte as the client sent them, but for a credential in them
+	room        []byte // of target, where something was cut; kept with the exchange
 	host        []byte // the client's Host
 	headers     []byte // the client's header block as it came, with its last empty line
 	body        []byte // whole; the very bytes that were judged
 	requestID   []byte // ours
 	clientID    []byte // the client's own request id, when it may be passed on
-	handle      string
+	handle      string // "": a user's request
+	user        string // "": a token's
 	merchant    string
 	environment string
 	client      netip.Addr // as judged, behind trusted proxies too
@@ -26,6 +28,7 @@ type outgoing struct {
 	now         time.Time
 	underscores bool // header names with _ cross
 	credentials bool // so do credentials
+	signed      bool // the route reads X-Client-Id
 
 	lines     []line // headers, split
 	nominated [maxNominated][]byte
@@ -76,15 +79,19 @@ func (g *Gateway) forward(p *passage) token.Reason {
 func (o *outgoing) fill(p *passage) {
 	live := p.principal.Live
 	o.method, o.target = p.header.Method(), p.target.raw
+	if !p.route.forwardCredentials {
+		o.target, o.room = cutSignature(p.target.raw, o.room)
+	}
 	o.host, o.headers = p.head.host, p.header.RawHeaders()
 	o.body = p.ctx.Request.Body()
 	o.requestID, o.clientID = p.requestID[:], p.head.clientRequestID
-	o.handle, o.merchant, o.environment = string(live.Handle), live.Merchant, live.Environment.String()
+	o.handle, o.user = string(live.Handle), p.principal.User
+	o.merchant, o.environment = live.Merchant, live.Environment.String()
 	if o.client = p.source.Addr; !o.client.IsValid() {
 		o.client = p.source.Peer
 	}
 	o.secure, o.now = p.ctx.IsTLS(), p.now
-	o.underscores, o.credentials = p.route.allowUnderscores, p.route.forwardCredentials
+	o.underscores, o.credentials, o.signed = p.route.allowUnderscores, p.route.forwardCredentials, p.route.signed
 }
 
 // compose writes the head of the request for one target into x.out. false means
@@ -166,13 +173,19 @@ func (o *outgoing) mayCross(name []byte, u *upstream, nominated [][]byte) bool {
 		return !u.headers.sets(folded)
 	case credential:
 		return o.credentials && !isNominated(name, nominated) && !u.headers.sets(folded)
+	case naming:
+		return (o.credentials || !o.signed) && !isNominated(name, nominated) && !u.headers.sets(folded)
 	}
 	return false
 }
 
 // appendOurs writes what only tollgate may say.
 func (o *outgoing) appendOurs(out []byte, u *upstream) []byte {
-	out = appendField(out, "X-Tollgate-Token", o.handle)
+	if o.user != "" {
+		out = appendField(out, "X-Tollgate-User", o.user)
+	} else {
+		out = appendField(out, "X-Tollgate-Token", o.handle)
+	}
 	out = appendField(out, "X-Tollgate-Merchant", o.merchant)
 	out = appendField(out, "X-Tollgate-Environment", o.environment)
 	out = appendField(out, "X-Request-Id", o.requestID)

@@ -66,7 +66,8 @@ type Whoami interface {
 // Registerer, Now and Rand are required.
 type Options struct {
 	Verifier   Verifier
-	Examiner   Examiner // nil: Explain refuses a raw credential
+	Examiner   Examiner   // nil: Explain refuses a raw credential
+	Signatures Signatures // nil: the Verifier, where it is one; else no route may list signature
 	Dialects   []Dialect
 	Problem    Refuser // words refusals of rows 1 and 2, where no dialect is known yet
 	Whoami     Whoami  // nil: Plan.Whoami must be empty
@@ -141,6 +142,9 @@ type Gateway struct {
 func New(o Options) (*Gateway, error) {
 	if err := o.check(); err != nil {
 		return nil, err
+	}
+	if o.Signatures == nil {
+		o.Signatures, _ = o.Verifier.(Signatures)
 	}
 	g := &Gateway{options: o, dialects: map[string]Dialect{}, permits: newPermits(o.Now())}
 	for _, d := range o.Dialects {

@@ -19,6 +19,7 @@ const (
 	crosses    crossing = iota
 	stays               // belongs to one hop, to us, or claims what only we may say
 	credential          // crosses where the route forwards credentials
+	naming              // says whose a signature is: crosses where the route reads none
 	connection          // stays, and nominates others
 	content             // describes the body that was judged: crosses whatever nominates it
 )
@@ -56,6 +57,8 @@ func outward(folded []byte) crossing {
 		return connection
 	case "authorization", "token", "x-api-key", "access-token", "x-signature":
 		return credential
+	case "x-client-id":
+		return naming
 	case "content-type", "content-encoding", "content-language", "content-location":
 		return content
 	case "host", "content-length", "transfer-encoding", // the request is framed anew

@@ -26,10 +26,12 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 		p.serveOwn(token.Allowed)
 	case p.refuses(p.identify(&p.source)): // rows 3 to 6
 	case p.refuses(p.bounds(&p.source)): // rows 7 to 10
+	case p.refuses(p.prove()): // row 5 again, of a request that is signed whole
 	case p.refuses(p.subject()): // rows 11 to 14
 	case p.refuses(p.permit()): // row 15
 	case p.route.whoami:
 		p.serveWhoami()
+	case p.refuses(p.spend()): // row 5 again, of parameters that count once
 	case p.refuses(g.forward(p)): // row 16
 	}
 }
@@ -147,6 +149,9 @@ func (p *passage) bounds(src *token.Source) token.Reason {
 // subject judges rows 11 to 14: what the request is about.
 func (p *passage) subject() token.Reason {
 	if program := p.route.facts; program != nil {
+		if r := p.readSigned(); r != token.Allowed {
+			return r
+		}
 		p.input.Header, p.input.Query, p.input.Body = p.header, p.target.query, p.body
 		p.input.Params, p.input.Own = p.params, p.principal.Live
 		p.judged.FactsReason = program.Read(&p.input, &p.facts)

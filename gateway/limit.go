@@ -189,13 +189,22 @@ func newPermits(now time.Time) *permits {
 	}
 }
 
+// bucketOf names the bucket of a live record. The dashboard users of a merchant
+// have no token; they share one.
+func bucketOf(l *token.Live) token.Handle {
+	if l.Handle == "" {
+		return token.Handle(l.Merchant)
+	}
+	return l.Handle
+}
+
 // empty says how long it is until every bucket of the request has a permit; 0:
 // they have one now. A source that is nil is not looked at: the header phase
 // does not know it.
 func (s *permits) empty(r *rates, l *token.Live, src *token.Source, now time.Time) (wait time.Duration) {
 	for ; l != nil; l = l.Parent {
 		if rate := r.rateOf(l); rate.Per != 0 {
-			wait = max(wait, s.tokens.peek(l.Handle, rate, now))
+			wait = max(wait, s.tokens.peek(bucketOf(l), rate, now))
 		}
 	}
 	if src != nil && r.perIP.Per != 0 {
@@ -213,7 +222,7 @@ func (s *permits) take(r *rates, l *token.Live, src *token.Source, now time.Time
 	}
 	for ; l != nil; l = l.Parent {
 		if rate := r.rateOf(l); rate.Per != 0 {
-			if wait = s.tokens.take(l.Handle, rate, now); wait > 0 {
+			if wait = s.tokens.take(bucketOf(l), rate, now); wait > 0 {
 				return wait
 			}
 		}
@@ -230,7 +239,7 @@ func (s *permits) remaining(r *rates, l *token.Live, now time.Time) int {
 	least := -1
 	for ; l != nil; l = l.Parent {
 		if rate := r.rateOf(l); rate.Per != 0 {
-			if n := s.tokens.remaining(l.Handle, rate, now); least < 0 || n < least {
+			if n := s.tokens.remaining(bucketOf(l), rate, now); least < 0 || n < least {
 				least = n
 			}
 		}

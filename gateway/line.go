@@ -29,6 +29,9 @@ func (p *passage) appendLine(b []byte, took time.Duration) []byte {
 		b = append(b, claimed...) // base62
 		b = append(b, '"')
 	}
+	if p.principal != nil && p.principal.User != "" {
+		b = appendText(b, "user", p.principal.User)
+	}
 	b = appendText(b, "merchant", merchant)
 	if environment != token.EnvAny {
 		b = appendText(b, "env", environment.String())

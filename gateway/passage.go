@@ -46,6 +46,10 @@ type passage struct {
 	peer      netip.Addr
 	source    token.Source
 
+	proven  bool          // the MAC of the whole request was right
+	message token.Message // room of signedMessage
+	payload []byte        // of the JWS in ?signature=, decoded; kept with the passage
+
 	input   facts.Input
 	facts   token.Facts // keeps its room
 	judged  policy.Case
@@ -122,12 +126,16 @@ func (p *passage) release() {
 	if cap(p.facts.Scratch) > maxKeptScratch {
 		p.facts = token.Facts{}
 	}
+	if cap(p.payload) > maxKeptScratch {
+		p.payload = nil
+	}
 	clear(p.params)
 	*p = passage{
 		decoded: p.decoded[:0],
 		lookup:  lookup{folded: p.lookup.folded[:0]},
 		params:  p.params[:0],
 		facts:   p.facts,
+		payload: p.payload[:0],
 		line:    p.line[:0],
 	}
 	g.passages.Put(p)

@@ -60,6 +60,7 @@ type RouteSpec struct {
 	AllowChunked       bool          // else Transfer-Encoding is 411
 	AllowUnderscores   bool          // else header names with _ are dropped
 	ForwardCredentials bool          // else they are removed
+	RefuseReplay       bool          // signed parameters are taken once each
 }
 
 // UpstreamSpec is one upstream as it is configured. Its headers and key are

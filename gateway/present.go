@@ -8,13 +8,20 @@ import "tollgate/policy/token"
 // Two dialects may look at one carrier, Authorization: Bearer. There the one
 // that can read the value has it; where none can, the first listed words the
 // refusal. Two carriers that both hold something are ambiguous, whether their
-// values can be read or not: which of them counts is not ours to guess.
+// values can be read or not: which of them counts is not ours to guess. So are
+// two credentials of one dialect. The first listed dialect of those that found
+// something words the refusal.
 func (p *passage) present() token.Reason {
 	claim := token.Absent
 	for _, d := range p.route.dialects {
 		p.candidate = token.Presented{}
 		switch presence := d.Present(p.header, &p.candidate); {
 		case presence == token.Absent:
+		case presence == token.Ambiguous:
+			if claim == token.Absent {
+				p.dialect, p.presented = d, p.candidate
+			}
+			return token.CredentialsAmbiguous
 		case claim == token.Absent:
 			claim, p.dialect, p.presented = presence, d, p.candidate
 		case !sameBytes(p.presented.Secret, p.candidate.Secret):

@@ -80,9 +80,12 @@ func (p *passage) dialectName() string {
 }
 
 // caller is whose request it was, as far as it is known. claimed is the handle
-// that a well-formed but unproven key names: for the log, never for trust.
+// that a well-formed but unproven key or signature names: for the log, never for
+// trust.
 func (p *passage) caller() (handle token.Handle, merchant string, environment token.Environment, claimed []byte) {
 	switch {
+	case p.principal != nil && p.principal.Kind == token.KindMAC && !p.proven:
+		return "", "", token.EnvAny, []byte(p.principal.Live.Handle.ID())
 	case p.principal != nil:
 		live := p.principal.Live
 		return live.Handle, live.Merchant, live.Environment, nil

@@ -25,6 +25,8 @@ type route struct {
 	allowChunked       bool
 	allowUnderscores   bool
 	forwardCredentials bool
+	refuseReplay       bool
+	signed             bool // it lists signature
 	whoami             bool // answered by ourselves; has no upstream
 
 	meters *routeMeters

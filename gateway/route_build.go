@@ -23,6 +23,7 @@ func (g *Gateway) compileRoute(spec *RouteSpec, s *snapshot) (placement, error) 
 		label: host + spec.Path, pattern: spec.Path, rule: spec.Rule, facts: spec.Facts,
 		maxBody: spec.MaxBody, timeout: spec.Timeout, stream: spec.Stream,
 		allowChunked: spec.AllowChunked, allowUnderscores: spec.AllowUnderscores, forwardCredentials: spec.ForwardCredentials,
+		refuseReplay: spec.RefuseReplay,
 	}
 	setDefault(&r.maxBody, s.limits.MaxBody)
 	for _, segment := range pat.segments {
@@ -31,6 +32,9 @@ func (g *Gateway) compileRoute(spec *RouteSpec, s *snapshot) (placement, error) 
 		}
 	}
 	if r.dialects, err = g.dialectsNamed(spec.Dialects); err != nil {
+		return placement{}, err
+	}
+	if err := r.checkDialects(spec, g.options.Signatures); err != nil {
 		return placement{}, err
 	}
 	if err := r.resolveUpstreams(spec, s); err != nil {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,7 +21,8 @@ const minSignKey = sha256.Size
 //
 // What is signed is nine lines, each ended by one line feed: the word
 // tollgate-v1, t, X-Request-Id, the method, the target (path and query exactly
-// as they stand in the request line), X-Tollgate-Token, X-Tollgate-Merchant,
+// as they stand in the request line), X-Tollgate-Token or for a dashboard user's
+// request X-Tollgate-User, X-Tollgate-Merchant,
 // X-Tollgate-Environment, and the SHA-256 of the body in lower-case hex. No
 // line can hold a line feed, so no two requests share a text. An upstream
 // compares in constant time, refuses a t further than its clocks may differ,
@@ -59,7 +61,7 @@ func (s *signer) append(to []byte, o *outgoing) []byte {
 	for _, part := range [...][]byte{o.requestID, o.method, o.target} {
 		text = append(append(text, part...), '\n')
 	}
-	for _, part := range [...]string{o.handle, o.merchant, o.environment} {
+	for _, part := range [...]string{cmp.Or(o.user, o.handle), o.merchant, o.environment} {
 		text = append(append(text, part...), '\n')
 	}
 	text = append(hex.AppendEncode(text, sum), '\n')
