@@ -3,8 +3,11 @@ package main
 import (
 	"tollgate/configs"
 	"tollgate/gateway"
+	"tollgate/gateway/wire/apikey"
+	"tollgate/gateway/wire/envelope"
 	"tollgate/gateway/wire/oauth"
 	"tollgate/gateway/wire/payment"
+	"tollgate/gateway/wire/service"
 )
 
 // dialects is every dialect there is. A new one is a folder below gateway/wire
@@ -13,30 +16,41 @@ func dialects() []gateway.Dialect {
 	return []gateway.Dialect{
 		payment.Dialect{},
 		oauth.Dialect{},
+		oauth.Basic{},
+		oauth.Signature{},
+		service.Dialect{},
+		apikey.Dialect{},
+		envelope.Dialect{},
 	}
 }
 
-// own is what stands behind the endpoints.
-type own struct {
-	exchanger oauth.Exchanger
-	jwks      func() []byte
-	published bool // jwks has a key
-}
-
-// endpoints are the paths that tollgate answers itself.
-func endpoints(cfg *configs.Config, o own) []gateway.EndpointSpec {
-	place := oauth.Place{Issuer: cfg.BaseURL(), Token: cfg.Endpoints.Token}
-	if o.published {
-		place.JWKS = cfg.Endpoints.JWKS
+// endpoints are the paths that tollgate answers itself. published says whether
+// there is a public key to point clients to.
+func (h *house) endpoints(cfg *configs.Config, published bool) []gateway.EndpointSpec {
+	at := &cfg.Endpoints
+	clients := oauth.ClientAuth{Post: cfg.Tokens.SecretPost}
+	place := oauth.Place{Issuer: cfg.BaseURL(), Token: at.Token, Revoke: at.Revoke, Introspect: at.Introspect, Clients: clients}
+	if published {
+		place.JWKS = at.JWKS
 	}
-	var list []gateway.EndpointSpec
-	add := func(e gateway.EndpointSpec) {
+	tokens := service.Endpoint{Children: children{h}}
+	var on []gateway.EndpointSpec
+	for _, e := range []gateway.EndpointSpec{
+		{Path: at.Token, Endpoint: &oauth.Token{Exchanger: h, Clients: clients}, Issues: true},
+		{Path: at.Revoke, Endpoint: &oauth.Revoke{Revoker: h, Clients: clients}},
+		{Path: at.Introspect, Endpoint: &oauth.Introspect{Introspector: h, Clients: clients}},
+		{Path: at.Metadata, Endpoint: &oauth.Metadata{Place: place}},
+		{Path: at.JWKS, Endpoint: &oauth.Keys{JWKS: h.keys.JWKS}},
+		{Path: at.Auth, Endpoint: &envelope.Auth{Exchanger: h}, Issues: true},
+		{Path: at.Authorize, Endpoint: &apikey.Authorize{Families: h}, Issues: true},
+		{Path: at.RefreshToken, Endpoint: &apikey.Refresh{Families: h}, Issues: true},
+		{Path: at.GetServiceTokens, Endpoint: &service.List{Endpoint: tokens}},
+		{Path: at.CreateServiceToken, Endpoint: &service.Create{Endpoint: tokens}},
+		{Path: at.DeleteServiceToken, Endpoint: &service.Delete{Endpoint: tokens}},
+	} {
 		if e.Path != "" {
-			list = append(list, e)
+			on = append(on, e)
 		}
 	}
-	add(gateway.EndpointSpec{Path: cfg.Endpoints.Token, Endpoint: &oauth.Token{Exchanger: o.exchanger}, Issues: true})
-	add(gateway.EndpointSpec{Path: cfg.Endpoints.Metadata, Endpoint: &oauth.Metadata{Place: place}})
-	add(gateway.EndpointSpec{Path: cfg.Endpoints.JWKS, Endpoint: &oauth.Keys{JWKS: o.jwks}})
-	return list
+	return on
 }

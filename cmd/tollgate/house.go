@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/admin"
+	"tollgate/admin/webhook"
 	"tollgate/cache"
 	"tollgate/configs"
 	"tollgate/gateway"
@@ -37,16 +38,21 @@ type house struct {
 	registry *prometheus.Registry
 	metrics  *houseMetrics
 
-	store     *store.Store
-	minter    *issue.Minter
-	cache     *cache.Cache
-	keys      *auth.KeySet
-	throttle  *auth.Throttle
-	uses      *auth.Uses
-	verifier  *auth.Verifier
-	exchanger atomic.Pointer[issue.Exchanger]
-	gateway   *gateway.Gateway
-	admin     atomic.Pointer[http.Handler]
+	store    *store.Store
+	minter   *issue.Minter
+	cache    *cache.Cache
+	keys     *auth.KeySet
+	throttle *auth.Throttle
+	uses     *auth.Uses
+	revoked  *auth.Revoked
+	hasher   *auth.Hasher
+	opener   issue.Opener
+	verifier *auth.Verifier
+	desk     atomic.Pointer[desk]
+	hooks    *webhook.Sender
+	hookKey  []byte
+	gateway  *gateway.Gateway
+	admin    atomic.Pointer[http.Handler]
 
 	closers []func() error
 }
@@ -70,7 +76,7 @@ func openHouse(ctx context.Context, cfg *configs.Config, with setup) (h *house, 
 	h.config.Store(cfg)
 	h.metrics = newHouseMetrics(h.registry)
 	for _, open := range []func(context.Context) error{
-		h.openStore, h.openCache, h.openKeys, h.openAuth, h.openGateway, h.openAdmin,
+		h.openStore, h.openCache, h.openKeys, h.openAuth, h.openHooks, h.openGateway, h.openAdmin,
 	} {
 		if err := open(ctx); err != nil {
 			return h, err
@@ -105,6 +111,7 @@ func (h *house) openStore(ctx context.Context) error {
 		return err
 	}
 	h.minter = newMinter(master)
+	h.opener = issue.Opener{Finder: st, Master: master, Now: time.Now}
 	return nil
 }
 
@@ -124,13 +131,19 @@ func openStore(ctx context.Context, cfg *configs.Config, o storeOptions) (*store
 
 // openCache puts the cache beside the store: from here on no change is
 // acknowledged before what was built from the old state has stopped counting.
-func (h *house) openCache(context.Context) error {
+func (h *house) openCache(ctx context.Context) (err error) {
 	c, err := cache.New(cache.Options{MaxBytes: int64(h.config.Load().Cache.MaxBytes)})
 	if err != nil {
 		return err
 	}
 	h.cache = c
 	h.onClose(c.Close)
+	// Which JWTs are revoked is heard first: one that is looked at in between is
+	// then refused, or not remembered.
+	if h.revoked, err = auth.NewRevoked(ctx, h.store, time.Now); err != nil {
+		return err
+	}
+	h.store.OnChange(h.revoked.Apply)
 	h.store.OnChange(c.Forget)
 	h.store.OnChange(h.metrics.applied)
 	return nil
@@ -158,27 +171,20 @@ func (h *house) openAuth(context.Context) (err error) {
 		defer cancel()
 		return h.uses.Flush(ctx)
 	})
+	if h.hasher, err = auth.NewHasher(0); err != nil {
+		return err
+	}
 	h.verifier, err = auth.New(auth.Options{
 		Memory: h.cache, Loader: h.store, Keys: h.keys, Issuer: cfg.Issuer(), Throttle: h.throttle, Uses: h.uses,
+		Revoked: h.revoked, Marker: h.store, People: h.store, Hasher: h.hasher,
+		Signatures: &auth.Signatures{Secrets: h.opener, Clients: h, Replay: h.store},
 	})
 	if err != nil {
 		return err
 	}
-	exchanger, err := h.newExchanger(cfg)
-	h.exchanger.Store(exchanger)
+	d, err := h.newDesk(cfg)
+	h.desk.Store(d)
 	return err
-}
-
-func (h *house) newExchanger(cfg *configs.Config) (*issue.Exchanger, error) {
-	return issue.NewExchanger(issue.Options{
-		Memory: h.cache, Loader: h.store, Throttle: h.throttle, Signing: h.keys.Signing, Within: policy.Within,
-		Issuer: cfg.Issuer(), Lifetime: cfg.Tokens.AccessTTL, Rand: rand.Reader, Used: h.uses.Record,
-	})
-}
-
-// Exchange trades client credentials by the configuration in force.
-func (h *house) Exchange(ctx context.Context, o *token.Order) (token.Grant, token.Reason) {
-	return h.exchanger.Load().Exchange(ctx, o)
 }
 
 func (h *house) openGateway(context.Context) (err error) {
@@ -200,7 +206,7 @@ func (h *house) openGateway(context.Context) (err error) {
 // plan is what the gateway does under a configuration. published says whether
 // there is a public key to point clients to.
 func (h *house) plan(cfg *configs.Config, published bool) (gateway.Plan, error) {
-	plan, err := planOf(cfg, cfg.Catalogue, endpoints(cfg, own{exchanger: h, jwks: h.keys.JWKS, published: published}))
+	plan, err := planOf(cfg, cfg.Catalogue, h.endpoints(cfg, published))
 	plan.Limits.DrainDelay = h.drainDelay
 	return plan, err
 }
@@ -239,6 +245,8 @@ func (h *house) newAdmin(cfg *configs.Config) (http.Handler, error) {
 		Store: h.store, Minter: adminMinter{h.minter}, Explainer: h.explain, Catalogue: h.catalogue,
 		BootstrapDigest: bootstrap, Listen: cfg.Admin.Listen,
 		Failures: cfg.AuthThrottle.Failures, Window: cfg.AuthThrottle.Window,
+		Hasher: h.hasher, OpaqueTTL: cfg.Tokens.OpaqueTTL, FamilyTTL: cfg.Tokens.Refresh.Absolute,
+		Webhooks: webhookRules(cfg), WebhookKey: h.hookKey,
 		Ops: h.ops(cfg.Admin.Pprof), Logger: h.log, Now: time.Now, Rand: rand.Reader,
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"tollgate/admin/webhook"
 	"tollgate/policy/token"
 )
 
@@ -17,6 +18,7 @@ type houseMetrics struct {
 	storeTime  *prometheus.HistogramVec
 	storeUp    prometheus.Gauge
 	revocation prometheus.Histogram
+	hooks      *prometheus.CounterVec
 }
 
 var storeBuckets = []float64{50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5}
@@ -36,7 +38,10 @@ func newHouseMetrics(r *prometheus.Registry) *houseMetrics {
 			Buckets: storeBuckets,
 		}),
 	}
-	r.MustRegister(m.storeTime, m.storeUp, m.revocation, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tollgate_webhooks_total", Help: "Attempts to deliver a webhook event, by outcome: sent, failed or dead.",
+	}, []string{"outcome"})
+	r.MustRegister(m.hooks, m.storeTime, m.storeUp, m.revocation, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -48,6 +53,11 @@ func (m *houseMetrics) observeStore(op string, took time.Duration, err error) {
 		return
 	}
 	m.storeUp.Set(1)
+}
+
+// observeHook hears of every attempt to deliver an event.
+func (m *houseMetrics) observeHook(o webhook.Outcome, _ time.Duration) {
+	m.hooks.WithLabelValues(string(o)).Inc()
 }
 
 // applied hears of every change after the cache has.

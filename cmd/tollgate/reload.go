@@ -14,7 +14,6 @@ import (
 	"tollgate/configs"
 	"tollgate/gateway"
 	"tollgate/gateway/auth"
-	"tollgate/gateway/issue"
 	"tollgate/policy"
 	"tollgate/policy/token"
 )
@@ -57,12 +56,12 @@ func (h *house) apply(ctx context.Context, cfg *configs.Config) error {
 // successor is what was built for a new configuration. A nil part did not
 // change and stays as it is, with what it has counted and remembered.
 type successor struct {
-	config    *configs.Config
-	level     zapcore.Level
-	plan      gateway.Plan
-	exchanger *issue.Exchanger
-	keys      []token.SigningKey
-	admin     http.Handler
+	config *configs.Config
+	level  zapcore.Level
+	plan   gateway.Plan
+	desk   *desk
+	keys   []token.SigningKey
+	admin  http.Handler
 }
 
 // keysTime bounds the look for stored signing keys.
@@ -91,7 +90,7 @@ func (h *house) prepare(ctx context.Context, cfg *configs.Config) (n *successor,
 	if _, err := auth.NewThrottle(cfg.AuthThrottle.Failures, cfg.AuthThrottle.Window); err != nil {
 		return nil, err
 	}
-	if n.exchanger, err = h.newExchanger(cfg); err != nil {
+	if n.desk, err = h.newDesk(cfg); err != nil {
 		return nil, err
 	}
 	if old.AuthThrottle != cfg.AuthThrottle || old.Admin.Pprof != cfg.Admin.Pprof || !old.Admin.BootstrapKey.Equal(cfg.Admin.BootstrapKey) {
@@ -111,7 +110,7 @@ func (h *house) adopt(n *successor) {
 	var all []error
 	// Who signs comes before who verifies: a JWT of the old issuer that is
 	// minted now would be dead before it is sent.
-	h.exchanger.Store(n.exchanger)
+	h.desk.Store(n.desk)
 	if n.keys != nil {
 		all = append(all, h.keys.Swap(n.keys...))
 	}
@@ -157,6 +156,7 @@ var fixed = []struct {
 	{"store", func(c *configs.Config) any { return &c.Store }},
 	{"master_key_file", func(c *configs.Config) any { return &c.MasterKeyFile }},
 	{"phones.unique_within", func(c *configs.Config) any { return &c.Phones.UniqueWithin }},
+	{"webhooks", func(c *configs.Config) any { return &c.Webhooks }},
 	{"cache.warm", func(c *configs.Config) any { return &c.Cache.Warm }},
 }
 
@@ -164,7 +164,7 @@ var fixed = []struct {
 func (h *house) keepFixed(old, cfg *configs.Config) {
 	for _, f := range fixed {
 		was, is := reflect.ValueOf(f.at(old)).Elem(), reflect.ValueOf(f.at(cfg)).Elem()
-		if was.Interface() != is.Interface() {
+		if !reflect.DeepEqual(was.Interface(), is.Interface()) {
 			h.log.Warn("a key cannot be changed while running and stays as it was; restart to change it", zap.String("key", f.key))
 			is.Set(was)
 		}

@@ -118,6 +118,7 @@ func (h *house) serve(ctx context.Context) (s *running, err error) {
 	}
 	s.workers.Go(func() { h.store.Follow(ctx) })
 	s.workers.Go(func() { h.flushUses(ctx) })
+	s.workers.Go(func() { h.hooks.Run(ctx) })
 	go func() {
 		if err := s.server.Serve(s.admin); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("admin listener: %w", err)

@@ -80,7 +80,8 @@ func openFrom(ctx context.Context, path string, io *stdio, schema store.Schema) 
 
 // adminCommands are `tollgate admin …`.
 type adminCommands struct {
-	CreateKey createKeyCommand `cmd:"" help:"Make an admin API key; it is printed once."`
+	CreateKey  createKeyCommand  `cmd:"" help:"Make an admin API key; it is printed once."`
+	CreateUser createUserCommand `cmd:"" help:"Add a person: of the dashboard with --merchant, of the back office without."`
 }
 
 type createKeyCommand struct {
