@@ -5,9 +5,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
+
+	"go.uber.org/zap"
 
 	"tollgate/policy/token"
 )
@@ -16,8 +19,9 @@ import (
 const KeyLength = 32
 
 // Secrets opens the live signing secrets of a token, newest first. None, with a
-// nil error: it has none, or there is no such token any more. The bytes belong
-// to the caller, who clears them.
+// nil error or token.ErrNotFound: it has none. Other errors, which hold no
+// secret, say that it could not tell. The bytes belong to the caller, who clears
+// them.
 type Secrets func(ctx context.Context, h token.Handle) ([][]byte, error)
 
 // MerchantSecret is what signs the events of a merchant's tokens that have no
@@ -49,7 +53,9 @@ func Sign(secrets [][]byte, at time.Time, body []byte) string {
 func (s *Sender) signature(ctx context.Context, h *token.Hook, body []byte) (signed, whose string, err error) {
 	var secrets [][]byte
 	if s.opt.Secrets != nil {
-		if secrets, err = s.opt.Secrets(ctx, h.Token); err != nil {
+		secrets, err = s.opt.Secrets(ctx, h.Token)
+		if err != nil && !errors.Is(err, token.ErrNotFound) {
+			s.opt.Logger.Error("webhooks: a signing secret could not be read", zap.String("token", string(h.Token)), zap.Error(err))
 			return "", "", failUnsigned
 		}
 	}
