@@ -98,7 +98,7 @@ func routeOf(r *configs.Route, catalogue *policy.Catalogue) (gateway.RouteSpec, 
 		Dialects: r.Dialects,
 		Rule:     policy.RouteRule{Permission: r.Permission},
 		MaxBody:  int(r.MaxBody), Timeout: r.Timeout, Stream: r.Stream,
-		AllowChunked: r.AllowChunked, AllowUnderscores: r.AllowUnderscores, ForwardCredentials: r.ForwardCredentials,
+		RefuseReplay: r.Replay == "refuse", AllowChunked: r.AllowChunked, AllowUnderscores: r.AllowUnderscores, ForwardCredentials: r.ForwardCredentials,
 	}
 	var ok bool
 	if spec.Rule.Mode, ok = token.ParseMode(r.Mode); !ok {
