@@ -110,13 +110,13 @@ func (c *conversation) sendAll(e *transcript.Exchange, raw string) (got reply, e
 		return got, err
 	}
 	for range times {
-		if got, err = exchange(c.addr(), raw); err != nil {
+		if got, err = exchange(c.client.gateway, raw); err != nil {
 			return got, err
 		}
 	}
 	if _, waits := e.Find("eventually"); waits {
 		c.eventually(e.Place, func() bool {
-			got, err = exchange(c.addr(), raw)
+			got, err = exchange(c.client.gateway, raw)
 			return err != nil || got.status == e.Want.Status
 		})
 	}
