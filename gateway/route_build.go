@@ -24,6 +24,9 @@ func (g *Gateway) compileRoute(spec *RouteSpec, s *snapshot) (placement, error) 
 		maxBody: spec.MaxBody, timeout: spec.Timeout, stream: spec.Stream,
 		allowChunked: spec.AllowChunked, allowUnderscores: spec.AllowUnderscores, forwardCredentials: spec.ForwardCredentials,
 	}
+	if (spec.Facts != nil) != (spec.Rule.Facts == policy.FactsRead) {
+		return placement{}, errors.New("a route reads facts by a program if and only if its rule says so")
+	}
 	setDefault(&r.maxBody, s.limits.MaxBody)
 	for _, segment := range pat.segments {
 		if segment.kind != kindLiteral {
