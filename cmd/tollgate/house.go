@@ -185,7 +185,7 @@ func (h *house) openGateway(context.Context) (err error) {
 	cfg := h.config.Load()
 	h.gateway, err = gateway.New(gateway.Options{
 		Verifier: h.verifier, Examiner: h.verifier, Dialects: dialects(), Problem: wire.Problem{}, Whoami: wire.Whoami{},
-		AccessLog: h.accessLog, Logger: h.log, Registerer: h.registry, Now: time.Now, Rand: rand.Reader, Stale: h.stale,
+		Catalogue: h.catalogue, AccessLog: h.accessLog, Logger: h.log, Registerer: h.registry, Now: time.Now, Rand: rand.Reader, Stale: h.stale,
 	})
 	if err != nil {
 		return err
