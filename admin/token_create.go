@@ -12,7 +12,7 @@ type tokenOrder struct {
 	MerchantID       string            `json:"merchant_id,omitempty" doc:"Whose it is; a merchant's own key may leave it out"`
 	Name             string            `json:"name"`
 	Description      string            `json:"description,omitempty"`
-	Environment      string            `json:"environment" enum:"live,test"`
+	Environment      string            `json:"environment,omitempty" enum:"live,test" default:"live"`
 	ExpiresAt        *string           `json:"expires_at,omitempty" format:"date-time" doc:"null or left out: never"`
 	ExpiresIn        *string           `json:"expires_in,omitempty" doc:"Instead of expires_at: a duration such as 720h or 30d"`
 	Credentials      []string          `json:"credentials,omitempty" enum:"key,client,signing" doc:"Which secrets to make; each is shown in this answer only"`
@@ -96,7 +96,10 @@ func (s *service) addToken(ctx context.Context, v *visit, in *struct{ Body docum
 func (s *service) draft(v *visit, order *tokenOrder, f *faults) (token.Token, []token.Number, []token.Warning) {
 	checkName(f, "name", order.Name)
 	checkDescription(f, "description", order.Description)
-	env, ok := token.ParseEnvironment(order.Environment)
+	env, ok := token.EnvLive, order.Environment == ""
+	if !ok {
+		env, ok = token.ParseEnvironment(order.Environment)
+	}
 	if !ok {
 		f.add("environment", "write live or test")
 	}

@@ -93,12 +93,13 @@ func TestBadPlanLeavesTheOldOne(t *testing.T) {
 		with(func(s *gateway.RouteSpec) { s.Path, s.Host = "/b7", "a:80" }),
 		with(func(s *gateway.RouteSpec) { s.Path, s.Live = "/b8", "payments" }),
 		with(func(s *gateway.RouteSpec) { s.Path, s.Upstream, s.Live = "/b9", "", "payments" }),
+		with(func(s *gateway.RouteSpec) { s.Path, s.Rule.Facts = "/b10", policy.FactsRead }),
 	}
 	err := r.gateway.Apply(bad)
 	if err == nil {
 		t.Fatal("the plan was applied")
 	}
-	for _, want := range []string{"no-slash", "missing", "/b2", "nobody", "listed twice", "/b5", "BREW", "a:80", "/b8", "/b9", "/{x}", "broken"} {
+	for _, want := range []string{"no-slash", "missing", "/b2", "nobody", "listed twice", "/b5", "BREW", "a:80", "/b8", "/b9", "/b10", "/{x}", "broken"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not speak of %s:\n%v", want, err)
 		}

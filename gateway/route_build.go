@@ -25,6 +25,9 @@ func (g *Gateway) compileRoute(spec *RouteSpec, s *snapshot) (placement, error) 
 		allowChunked: spec.AllowChunked, allowUnderscores: spec.AllowUnderscores, forwardCredentials: spec.ForwardCredentials,
 		refuseReplay: spec.RefuseReplay,
 	}
+	if (spec.Facts != nil) != (spec.Rule.Facts == policy.FactsRead) {
+		return placement{}, errors.New("a route reads facts by a program if and only if its rule says so")
+	}
 	setDefault(&r.maxBody, s.limits.MaxBody)
 	for _, segment := range pat.segments {
 		if segment.kind != kindLiteral {

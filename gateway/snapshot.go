@@ -3,6 +3,8 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -109,24 +111,9 @@ func (g *Gateway) compile(plan *Plan, old *snapshot) (*snapshot, error) {
 		upstreams: map[string]*servedUpstream{},
 		labels:    map[string]*routeMeters{},
 	}
-	var faults []error
-	for name, spec := range plan.Upstreams {
-		u, err := g.serveUpstream(name, spec, old)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		s.upstreams[name] = u
-	}
-	var placements []placement
-	for i := range plan.Routes {
-		p, err := g.compileRoute(&plan.Routes[i], s)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("route %s%s: %w", plan.Routes[i].Host, plan.Routes[i].Path, err))
-			continue
-		}
-		placements = append(placements, p)
-	}
+	faults := g.compileUpstreams(plan, s, old)
+	placements, wrong := g.compileRoutes(plan, s)
+	faults = append(faults, wrong...)
 	own, err := g.compileOwn(plan, s)
 	if err != nil {
 		faults = append(faults, err)
@@ -145,6 +132,30 @@ func (g *Gateway) compile(plan *Plan, old *snapshot) (*snapshot, error) {
 	}
 	s.bindMeters(placements, own)
 	return s, nil
+}
+
+func (g *Gateway) compileUpstreams(plan *Plan, s, old *snapshot) (faults []error) {
+	for _, name := range slices.Sorted(maps.Keys(plan.Upstreams)) {
+		u, err := g.serveUpstream(name, plan.Upstreams[name], old)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		s.upstreams[name] = u
+	}
+	return faults
+}
+
+func (g *Gateway) compileRoutes(plan *Plan, s *snapshot) (placements []placement, faults []error) {
+	for i := range plan.Routes {
+		p, err := g.compileRoute(&plan.Routes[i], s)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("route %s%s: %w", plan.Routes[i].Host, plan.Routes[i].Path, err))
+			continue
+		}
+		placements = append(placements, p)
+	}
+	return placements, faults
 }
 
 func (s *snapshot) bindMeters(placements []placement, own []*ownEndpoint) {

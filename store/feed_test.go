@@ -15,6 +15,14 @@ func TestALogContinuesOrItDoesNot(t *testing.T) {
 		}
 		return list
 	}
+	// As many rows as are read at once, with one missing on the way: more may
+	// follow, so the head cannot tell.
+	var full []int64
+	for seq := int64(2); len(full) < logBatch; seq++ {
+		if seq != 500 {
+			full = append(full, seq)
+		}
+	}
 	for name, c := range map[string]struct {
 		from, head place
 		rows       []token.Change
@@ -31,6 +39,7 @@ func TestALogContinuesOrItDoesNot(t *testing.T) {
 		"trimmed further":            {place{2, 20}, place{6, 60}, rows(5, 6), false},
 		"another at the same number": {place{2, 21}, place{4, 40}, rows(2, 3, 4), false},
 		"a hole":                     {place{2, 20}, place{5, 50}, rows(2, 3, 5), false},
+		"a hole, with more to come":  {place{2, 20}, place{5000, 50000}, rows(full...), false},
 		"the end missing":            {place{2, 20}, place{5, 50}, rows(2, 3, 4), false},
 		"a time that is not known":   {place{2, 0}, place{3, 30}, rows(2, 3), true},
 		"its row not there either":   {place{2, 0}, place{3, 30}, rows(3), true},

@@ -37,7 +37,7 @@ func (e usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
-// failed is an error whose text has been printed already.
+// errSaid is an error whose text has been printed already.
 var errSaid = errors.New("said already")
 
 // run carries out one command line and returns its exit code. It never calls
@@ -52,9 +52,8 @@ func runWith(args []string, io stdio) (code int) {
 	parser, err := kong.New(&cli,
 		kong.Name("tollgate"),
 		kong.Description("A reverse proxy that issues tokens for payment APIs and lets a request through only if its token, IP address, method, composition and phone numbers allow it."),
-		kong.Writers(io.out, io.err),
+		kong.Writers(helpTo(args, &io), io.err),
 		kong.Exit(func(c int) { exited, code = true, c }),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Bind(&io),
 	)
@@ -62,15 +61,38 @@ func runWith(args []string, io stdio) (code int) {
 		fmt.Fprintln(io.err, "tollgate: BUG: command line:", err)
 		return exitFailed
 	}
+	if len(args) == 0 {
+		args = []string{"--help"} // on standard error, and as the mistake that it is
+		defer func() { code = exitUsage }()
+	}
 	command, err := parser.Parse(args)
 	if exited { // --help
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(io.err, "tollgate: %v\nTry: tollgate --help\n", err)
+		fmt.Fprintf(io.err, "tollgate: %v\nTry: %s --help\n", err, spoken(err))
 		return exitUsage
 	}
 	return exitCode(command.Run(), io.err)
+}
+
+// helpTo is where help goes: to standard output where it was asked for.
+func helpTo(args []string, io *stdio) io.Writer {
+	if len(args) == 0 {
+		return io.err
+	}
+	return io.out
+}
+
+// spoken is the command that a mistake was made in, as far as it was understood.
+func spoken(err error) string {
+	var mistake *kong.ParseError
+	if errors.As(err, &mistake) && mistake.Context != nil {
+		if node := mistake.Context.Selected(); node != nil {
+			return node.FullPath()
+		}
+	}
+	return "tollgate"
 }
 
 func exitCode(err error, stderr io.Writer) int {

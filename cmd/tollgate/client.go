@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 )
@@ -57,11 +59,7 @@ func (r *remote) call(method, path string, body, out any) error {
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)
 	if err != nil {
-		var inner *url.Error
-		if errors.As(err, &inner) {
-			err = inner.Err
-		}
-		return fmt.Errorf("the admin API at %s does not answer: %w", r.Admin, err)
+		return fmt.Errorf("the admin API at %s does not answer: %w; is tollgate running, and is this its admin listener (--admin)?", r.Admin, cause(err))
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
@@ -84,6 +82,24 @@ func (r *remote) call(method, path string, body, out any) error {
 	return nil
 }
 
+// cause is what went wrong on a connection, without the words around it that
+// repeat the URL.
+func cause(err error) error {
+	var call *url.Error
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		var system *os.SyscallError
+		if errors.As(dial.Err, &system) {
+			return system.Err
+		}
+		return dial.Err
+	}
+	return err
+}
+
 // refusal turns a problem document into one error of a line for each field.
 func refusal(status int, answer []byte) error {
 	var problem struct {
@@ -95,7 +111,7 @@ func refusal(status int, answer []byte) error {
 		return fmt.Errorf("refused with status %d", status)
 	}
 	text := fmt.Sprintf("%s (%d %s)", problem.Title, status, problem.Code)
-	if problem.Detail != "" {
+	if problem.Detail != "" && len(problem.Errors) == 0 { // else it only says that there are some
 		text += ": " + problem.Detail
 	}
 	for _, e := range problem.Errors {

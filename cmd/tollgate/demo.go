@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -59,7 +60,7 @@ type demo struct {
 
 func (c *demoCommand) start(ctx context.Context, io *stdio) (*demo, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--data: %w", err)
 	}
 	d := &demo{}
 	var err error
@@ -92,7 +93,7 @@ func (c *demoCommand) configure(upstream string, io *stdio) (*configs.Config, er
 	}
 	path := filepath.Join(c.Data, "demo.yaml")
 	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--data: %w", err)
 	}
 	return loadConfig(path, io)
 }
@@ -112,22 +113,19 @@ func (d *demo) say(ctx context.Context, c *demoCommand, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(io.out, "# tollgate demo: gateway %s, admin side %s, data in %s\n", gatewayURL, adminURL, c.Data)
 	var made secrets
 	if merchant == "" {
-		if made, err = d.furnish(ctx, adminURL); err != nil {
+		if made, err = d.furnishInto(ctx, c.Credentials); err != nil {
 			return err
 		}
 	}
+	fmt.Fprintf(io.out, "# tollgate demo: gateway %s, admin side %s, data in %s\n", gatewayURL, adminURL, c.Data)
 	switch {
-	case made == nil:
-		if err := d.sayAgain(ctx, merchant, c.Data, io); err != nil {
+	case merchant != "":
+		if err := d.sayAgain(ctx, merchant, c, io); err != nil {
 			return err
 		}
 	case c.Credentials != "":
-		if err := made.write(c.Credentials); err != nil {
-			return err
-		}
 		fmt.Fprintf(io.out, "# The credentials are in %s and nowhere else. Read them into your shell first:\n. %s\n", c.Credentials, shellPath(c.Credentials))
 		made = nil
 	default:
@@ -144,6 +142,30 @@ func (d *demo) say(ctx context.Context, c *demoCommand, io *stdio) error {
 	return nil
 }
 
+// furnishInto makes what the demo shows. Where the credentials are to go to a
+// file, the file comes first: one that cannot be written to is found before
+// there is anything to lose.
+func (d *demo) furnishInto(ctx context.Context, path string) (made secrets, err error) {
+	if path == "" {
+		return d.furnish(ctx)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("--credentials: %s is there already and is not overwritten; name another file, or take it away", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--credentials: %w", err)
+	}
+	if made, err = d.furnish(ctx); err == nil {
+		_, err = file.WriteString(made.shell())
+		err = errors.Join(err, file.Sync())
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, errors.Join(err, os.Remove(path))
+	}
+	return made, nil
+}
+
 // fillIf is fill, or the text as it is where no secrets are known.
 func (s secrets) fillIf(text string) string {
 	if s == nil {
@@ -152,19 +174,13 @@ func (s secrets) fillIf(text string) string {
 	return s.fill(text)
 }
 
-// write keeps the secrets in a file that only its owner reads and that is not
-// there yet: what somebody else prepared is not written to.
-func (s secrets) write(path string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("--credentials: %w", err)
-	}
-	var text bytes.Buffer
+// shell is the secrets as a file that a shell can read.
+func (s secrets) shell() string {
+	var text strings.Builder
 	for _, v := range demoVariables {
 		fmt.Fprintf(&text, "# %s\n%s='%s'\n", v.means, v.name, s[v.name])
 	}
-	_, err = file.Write(text.Bytes())
-	return errors.Join(err, file.Sync(), file.Close())
+	return text.String()
 }
 
 // shellPath is a path that the shell's dot command does not look up in PATH.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 )
 
 // explainCommand is `tollgate explain`.
@@ -51,15 +50,14 @@ func (c *explainCommand) Run(stdio *stdio) error {
 	if c.Output == "json" {
 		err = indented(stdio.out, answer)
 	} else {
-		w := tabwriter.NewWriter(stdio.out, 0, 4, 2, ' ', 0)
 		for _, check := range verdict.Checks {
 			mark := "pass"
 			if !check.Passed {
 				mark = "FAIL"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\n", mark, check.Check, printable(check.Detail))
+			line := fmt.Sprintf("%s  %-12s  %s", mark, check.Check, printable(check.Detail))
+			fmt.Fprintln(stdio.out, strings.TrimRight(line, " "))
 		}
-		err = w.Flush()
 		if verdict.Allowed {
 			fmt.Fprintln(stdio.out, "allowed")
 		} else {

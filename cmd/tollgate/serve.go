@@ -104,11 +104,11 @@ type running struct {
 func (h *house) serve(ctx context.Context) (s *running, err error) {
 	cfg := h.config.Load()
 	s = &running{house: h, failed: make(chan error, 2)}
-	if s.gateway, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+	if s.gateway, err = listen("listen", cfg.Listen); err != nil {
+		return nil, err
 	}
-	if s.admin, err = net.Listen("tcp", cfg.Admin.Listen); err != nil {
-		return nil, errors.Join(fmt.Errorf("admin.listen: %w", err), s.gateway.Close())
+	if s.admin, err = listen("admin.listen", cfg.Admin.Listen); err != nil {
+		return nil, errors.Join(err, s.gateway.Close())
 	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.server = &http.Server{
@@ -135,6 +135,23 @@ func (h *house) serve(ctx context.Context) (s *running, err error) {
 	h.gateway.SetReady(true)
 	h.log.Info("ready", zap.String("listen", s.gateway.Addr().String()), zap.String("admin", s.admin.Addr().String()))
 	return s, nil
+}
+
+// listen opens the socket of a key. What most often keeps it from that is said
+// together with what would do.
+func listen(key, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s: another process listens on %s; end it, or choose another port", key, address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%s: this machine does not have the address of %s; write one of its own, or only :PORT for all of them", key, address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%s: this process may not listen on %s; ports below 1024 need a privilege, choose a higher one", key, address)
+	}
+	return nil, fmt.Errorf("%s: %w", key, err)
 }
 
 // drain ends both servers: no new work, work in flight finishes, bounded.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -106,6 +107,10 @@ func (c *createKeyCommand) Run(io *stdio) error {
 	}
 	defer st.Close()
 	key, err := addAdminKey(ctx, st, token.AdminKey{Name: c.Name, Role: role, Merchant: c.Merchant})
+	var fields token.FieldErrors
+	if errors.As(err, &fields) && fields[0].Field == "merchant_id" {
+		return fmt.Errorf("--merchant %s: %s; tollgate merchant list shows those there are", printable(c.Merchant), fields[0].Message)
+	}
 	if err != nil {
 		return err
 	}

@@ -202,3 +202,48 @@ func TestListenersHearOfACommitOfUnknownOutcome(t *testing.T) {
 	}
 	want("once")
 }
+
+// busyOnce lets go of the file once it was found busy.
+type busyOnce struct {
+	driver.Connector
+	letGo func() error
+	asked *int
+}
+
+func (b busyOnce) Connect(ctx context.Context) (driver.Conn, error) {
+	*b.asked++
+	c, err := b.Connector.Connect(ctx)
+	if err != nil {
+		return nil, errors.Join(err, b.letGo())
+	}
+	return c, nil
+}
+
+// "serve" and "admin create-key" may both be the first to open a file.
+func TestABusyFileIsAskedAgain(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "a.db")
+	first, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	held, err := first.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if _, err := held.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := real.NewConnector("file:" + path + "?_pragma=journal_mode(WAL)") // waits for nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked int
+	db := sql.OpenDB(busyOnce{c, func() error { _, err := held.ExecContext(ctx, "ROLLBACK"); return err }, &asked})
+	defer db.Close()
+	if err := begin(ctx, db); err != nil || asked != 2 {
+		t.Errorf("asked %d times: %v", asked, err)
+	}
+}

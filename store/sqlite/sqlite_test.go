@@ -21,28 +21,29 @@ func newDatabase(t testing.TB) storetest.Database {
 			return sqlite.Open(ctx, o)
 		},
 		Try: func(statement string) error { return behind(path, statement) },
-		Tamper: func(t testing.TB, statement string) {
+		Tamper: func(t testing.TB, statement string, args ...any) {
 			t.Helper()
-			err := behind(path, `DROP TRIGGER IF EXISTS audit_is_never_changed`,
-				`DROP TRIGGER IF EXISTS audit_is_never_deleted`, statement)
-			if err != nil {
+			for _, guard := range []string{"audit_is_never_changed", "audit_is_never_deleted"} {
+				if err := behind(path, `DROP TRIGGER IF EXISTS `+guard); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := behind(path, statement, args...); err != nil {
 				t.Fatal(err)
 			}
 		},
 	}
 }
 
-// behind runs statements on the file as a stranger would.
-func behind(path string, statements ...string) error {
+// behind runs a statement on the file as a stranger would.
+func behind(path, statement string, args ...any) error {
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	for _, s := range statements {
-		if _, err := db.Exec(s); err != nil {
-			return fmt.Errorf("%s: %w", s, err)
-		}
+	if _, err := db.Exec(statement, args...); err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
 	}
 	return nil
 }

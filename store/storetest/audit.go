@@ -14,6 +14,7 @@ import (
 var auditTests = []test{
 	{"EveryWriteIsAudited", everyWriteIsAudited},
 	{"AnAlteredRowBreaksTheChain", anAlteredRow},
+	{"AMadeUpLastRowBreaksTheChain", aMadeUpRow},
 	{"RowsAreOnlyAppended", rowsAreOnlyAppended},
 	{"NoSecretAndNoFullNumberIsInARow", noSecretInARow},
 	{"RowsAreFoundByEachOfTheirParts", rowsAreFound},
@@ -103,7 +104,25 @@ func anAlteredRow(h *house) {
 	}
 }
 
-// A row made up to fit is found out by the head, which is not in the table.
+// A last row that was made up to fit the one before is found out by the head,
+// which is not in the table.
+func aMadeUpRow(h *house) {
+	for range 3 {
+		h.addMerchant()
+	}
+	rows, _, err := h.ListAudit(ctx, token.AuditFilter{})
+	h.ok(err)
+	last := rows[0]
+	last.Actor.ID = "someone"
+	last.Hash, err = store.HashAudit(&last)
+	h.ok(err)
+	h.db.Tamper(h.t, `UPDATE audit SET actor_id = 'someone', hash = $1 WHERE seq = 3`, last.Hash[:])
+	var broken *store.AuditError
+	if _, err := h.VerifyAudit(ctx); !errors.As(err, &broken) || broken.Sequence != 3 {
+		h.t.Errorf("a made-up row: %v", err)
+	}
+}
+
 func rowsAreOnlyAppended(h *house) {
 	for range 2 {
 		h.addMerchant()

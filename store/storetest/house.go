@@ -32,7 +32,7 @@ type Database struct {
 
 	// Tamper runs a statement behind the store's back, with the guards of the
 	// audit table taken off first.
-	Tamper func(t testing.TB, statement string)
+	Tamper func(t testing.TB, statement string, args ...any)
 }
 
 // clock is the time of a test. It moves when it is told to, and by a

@@ -156,6 +156,10 @@ func endedGenerations(h *house) {
 		if !slices.Equal(got, want) {
 			h.t.Errorf("generations 1… are accepted: %v, want %v", got, want)
 		}
+		// Those that ended are not carried along for ever.
+		if accepted := slices.DeleteFunc(got, func(yes bool) bool { return !yes }); len(l.Generations) != len(accepted) {
+			h.t.Errorf("the record carries %+v", l.Generations)
+		}
 	}
 	accepts(true, true, false)
 	h.clock.advance(time.Hour)

@@ -10,6 +10,7 @@ import (
 
 var tokenTests = []test{
 	{"EveryFieldComesBackAsItWasWritten", everyFieldComesBack},
+	{"WhatWasLeftOutStaysOut", whatWasLeftOut},
 	{"NothingIsTakenTwice", nothingIsTakenTwice},
 	{"AWrongTokenIsRefusedWhole", aWrongTokenIsRefusedWhole},
 	{"WhatIsNotThereIsNotFound", whatIsNotThereIsNotFound},
@@ -50,6 +51,31 @@ func everyFieldComesBack(h *house) {
 	}
 	if len(found.ClientID) != 32 || found.CreatedAt == 0 {
 		h.t.Errorf("client id %q, created at %d", found.ClientID, found.CreatedAt)
+	}
+}
+
+// A token with nothing but a name: empty lists are nil on every way, no flag is
+// set, and a client id comes with a client secret only.
+func whatWasLeftOut(h *house) {
+	t := h.draft(h.addMerchant())
+	t.Credentials = nil
+	added, err := h.AddToken(ctx, act(""), t, nil)
+	h.ok(err)
+	t.CreatedAt, t.UpdatedAt, t.Version = added.CreatedAt, added.UpdatedAt, 1
+	replaced, err := h.ReplaceToken(ctx, act(""), added, 1)
+	h.ok(err)
+	list, _, err := h.ListTokens(ctx, token.Filter{})
+	h.ok(err)
+	for name, got := range map[string]token.Token{"added": added, "replaced": replaced, "found": h.find(t.Handle), "listed": list[0]} {
+		got.Version, got.UpdatedAt = t.Version, t.UpdatedAt
+		if diff := cmp.Diff(t, got); diff != "" {
+			h.t.Errorf("%s (-asked +%s):\n%s", name, name, diff)
+		}
+	}
+	l, err := h.LoadToken(ctx, t.Handle)
+	h.ok(err)
+	if diff := cmp.Diff(token.Bounds{}, l.Bounds); diff != "" || l.Restricts != (token.Restricts{}) || l.Numbers != nil {
+		h.t.Errorf("loaded (-nothing +loaded):\n%s", diff)
 	}
 }
 
