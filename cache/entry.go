@@ -57,19 +57,23 @@ const (
 	credentialSize    = int64(unsafe.Sizeof(token.Credential{}))
 	stringSize        = int64(unsafe.Sizeof(""))
 
-	// shared is the most of a live record that is charged to a JWT. All JWTs of
-	// a token point to one record; were each charged for it whole, a few of a
-	// token with many addresses would push everyone else out.
+	// shared is the most of a live record that is charged to what is derived of
+	// it. All JWTs of a token point to one record; were each charged for it
+	// whole, a few of a token with many addresses would push everyone else out.
 	shared = 4 << 10
 )
+
+// derived reports whether principals of a kind are built on a live record that
+// was found before, of which there may be many at a time.
+func derived(k token.Kind) bool { return k == token.KindJWT || k == token.KindSigned }
 
 // cost is roughly how many bytes the entry keeps from being collected.
 func (e *entry) cost() int64 {
 	n := ristrettoOverhead + entrySize
 	record := liveCost(e.live)
 	if p := e.principal; p != nil {
-		n += principalSize + int64(len(p.ID)) + stringsCost(p.Scope)
-		if p.Kind == token.KindJWT {
+		n += principalSize + int64(len(p.ID)+len(p.Family)+len(p.User)) + stringsCost(p.Scope)
+		if derived(p.Kind) {
 			record = min(record, shared)
 		}
 	}
@@ -85,7 +89,7 @@ func liveCost(live *token.Live) int64 {
 	for l := live; l != nil; l = l.Parent {
 		n += liveSize + int64(len(l.Handle)+len(l.Merchant)+len(l.ClientID))
 		n += int64(len(l.Generations)) * int64(unsafe.Sizeof(token.Generation{}))
-		n += stringsCost(l.Permissions) + boundsCost(&l.Bounds)
+		n += stringsCost(l.Permissions) + stringsCost(l.Families) + boundsCost(&l.Bounds)
 		for i := range l.Numbers {
 			n += int64(unsafe.Sizeof(token.Number{})) + int64(len(l.Numbers[i].E164))
 		}

@@ -13,7 +13,7 @@ func (c *Cache) Find(d *token.Digest, s token.Stamp, load func() (*token.Princip
 		return nil, err
 	}
 	if !c.Remember(d, s, p) {
-		s = c.restamp(d, p.Live)
+		s = c.restamp(d, &entry{digest: *d, form: formPrincipal, live: p.Live, principal: p})
 		if p, err = load(); err != nil {
 			return nil, err
 		}
@@ -32,7 +32,7 @@ func (c *Cache) FindLive(h token.Handle, s token.Stamp, load func() (*token.Live
 	}
 	d, own := liveDigest(h), s
 	if !c.remember(&own, &entry{digest: d, form: formLive, live: live}) {
-		own = c.restamp(nil, live)
+		own = c.restamp(nil, &entry{live: live})
 		if live, err = load(); err != nil {
 			return nil, s, err
 		}
@@ -52,7 +52,7 @@ func (c *Cache) FindClient(id string, s token.Stamp, load func() (*token.Live, [
 	}
 	d := clientDigest(id)
 	if !c.remember(&s, &entry{digest: d, form: formClient, live: live, credentials: credentials}) {
-		s = c.restamp(nil, live)
+		s = c.restamp(nil, &entry{live: live})
 		if live, credentials, err = load(); err != nil {
 			return nil, nil, err
 		}
@@ -69,7 +69,7 @@ func (c *Cache) Remember(d *token.Digest, s token.Stamp, p *token.Principal) boo
 	if !c.remember(&s, &entry{digest: *d, form: formPrincipal, live: p.Live, principal: p}) {
 		return false
 	}
-	if p.Kind != token.KindJWT && p.Live.Handle != "" { // a JWT's record was found by its handle already; a user's has none
+	if !derived(p.Kind) && p.Live.Handle != "" { // what is derived was built on the record; a user's has no handle
 		c.remember(&s, &entry{digest: liveDigest(p.Live.Handle), form: formLive, live: p.Live})
 	}
 	return true
@@ -77,16 +77,7 @@ func (c *Cache) Remember(d *token.Digest, s token.Stamp, p *token.Principal) boo
 
 // remember completes s and sets the entry under it.
 func (c *Cache) remember(s *token.Stamp, e *entry) bool {
-	need := c.generations.ownersOf(e.live)
-	if p := e.principal; p != nil {
-		need.add(c.generations.digest(&e.digest))
-		if p.ID != "" { // a JWT can be ended by its id, without its digest
-			need.add(c.generations.credential("jti:" + p.ID))
-		}
-		if p.User != "" {
-			need.add(c.generations.stripe(token.EntityUser, p.User))
-		}
-	}
+	need := c.generations.need(e)
 	if !c.generations.cover(s, &need) {
 		c.tallies.uncovered.Add(1)
 		return false
@@ -105,10 +96,10 @@ func (c *Cache) remember(s *token.Stamp, e *entry) bool {
 	return true
 }
 
-// restamp is a new stamp that marks the owners of live, for a load to come.
-func (c *Cache) restamp(d *token.Digest, live *token.Live) token.Stamp {
+// restamp is a new stamp that marks what e was built from, for a load to come.
+func (c *Cache) restamp(d *token.Digest, e *entry) token.Stamp {
 	s := c.Stamp(d)
-	need := c.generations.ownersOf(live)
+	need := c.generations.need(e)
 	for _, stripe := range need.stripes[:need.count] {
 		c.generations.mark(&s, stripe)
 	}

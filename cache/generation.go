@@ -108,6 +108,24 @@ func (o *owners) add(stripe uint32) {
 	o.count++
 }
 
+// need lists all that e was built from. A principal can also be ended by its
+// digest, a JWT by its id without the digest, and a person as such.
+func (g *generations) need(e *entry) owners {
+	o := g.ownersOf(e.live)
+	p := e.principal
+	if p == nil {
+		return o
+	}
+	o.add(g.digest(&e.digest))
+	if p.ID != "" {
+		o.add(g.credential("jti:" + p.ID))
+	}
+	if p.User != "" {
+		o.add(g.stripe(token.EntityUser, p.User))
+	}
+	return o
+}
+
 // ownersOf lists the token and its merchant, and its parents and theirs.
 func (g *generations) ownersOf(live *token.Live) owners {
 	var o owners

@@ -86,7 +86,7 @@ func TestALoadThatAChangeOvertook(t *testing.T) {
 	})
 	t.Run("Remember under marks holds for nothing", func(t *testing.T) {
 		c := newShelf(t)
-		s := c.restamp(&d, before)
+		s := c.restamp(&d, &entry{live: before})
 		c.Forget(change(token.EntityToken, "tok_a"))
 		c.Remember(&d, s, keyFor(before))
 		c.records.Wait()

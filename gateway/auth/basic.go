@@ -58,8 +58,11 @@ func (b *basic) digest(text []byte, d *token.Digest) {
 }
 
 // verifyPassword is Verify for Basic. Everything that costs much comes after
-// everything that costs little: shape, memory, throttle, and only then the hash.
+// everything that costs little: memory, shape, throttle, and only then the hash.
 func (v *Verifier) verifyPassword(p *token.Presented, src *token.Source, at token.Instant) (*token.Principal, token.Reason) {
+	if len(p.Secret) == 0 || len(p.Secret) > mostBasic {
+		return nil, v.unrecognised(src, nil, at, token.TokenInvalid)
+	}
 	v.basic.digest(p.Secret, &p.Digest)
 	q, ok := v.memory.Recall(&p.Digest, at)
 	if q == nil || !ok { // a minute has gone: the password is asked for again, not refused
@@ -68,56 +71,113 @@ func (v *Verifier) verifyPassword(p *token.Presented, src *token.Source, at toke
 			return nil, reason
 		}
 	}
-	if reason := q.Live.Standing(at); reason != token.Allowed {
-		return q, reason
-	}
-	return q, token.Allowed
+	return q, q.Live.Standing(at)
 }
 
+// login is an email address and a password as Basic carried them.
+type login struct {
+	email    string // lower case
+	password []byte
+}
+
+// checked is what a flight for a password brings home.
+type checked struct {
+	user   *token.Principal
+	reason token.Reason
+}
+
+// seekPassword compares a password once for all who bring it at one state of
+// changes: the hash is dear, and a page of the dashboard asks many times at once.
 func (v *Verifier) seekPassword(p *token.Presented, src *token.Source, at token.Instant) (*token.Principal, token.Reason) {
-	s := v.memory.Stamp(&p.Digest)
-	email, password, ok := readBasic(p.Secret)
+	l, ok := readBasic(p.Secret)
 	if !ok {
 		return nil, v.unrecognised(src, nil, at, token.TokenInvalid)
 	}
-	name := []byte(email)
-	if src == nil && v.throttle.RefusesHere(name, false, at) || src != nil && v.throttle.Refuses(*src, name, false, at) {
+	name := []byte(l.email)
+	if v.tooMany(src, name, false, at) {
 		return nil, token.AuthThrottled
+	}
+	digest := p.Digest
+	changes := v.memory.Stamp(&digest).Changes
+	found, _, _ := v.flights.Do(flight(byte(token.KindPassword), string(digest[:]), changes), func() (any, error) {
+		user, reason := v.checkPassword(&digest, &l, at)
+		return checked{user, reason}, nil
+	})
+	c := found.(checked)
+	if c.reason != token.Allowed {
+		return nil, v.missed(src, name, at, c.reason)
+	}
+	return c.user, token.Allowed
+}
+
+// checkPassword compares, and then finds the user once more to remember: the
+// hash takes so long that something or other will have changed meanwhile, which
+// would keep what was found before it from being remembered.
+func (v *Verifier) checkPassword(d *token.Digest, l *login, at token.Instant) (*token.Principal, token.Reason) {
+	user, kept, reason := v.compare(l)
+	if reason != token.Allowed {
+		return nil, reason
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
 	defer cancel()
-	user, kept, err := v.basic.people.LoadUser(ctx, email)
-	if err != nil && !errors.Is(err, token.ErrNotFound) {
-		return nil, token.CannotDecide
-	}
-	if err != nil {
-		kept = "" // nobody: the work is the same
-	}
-	right, err := v.basic.hasher.Matches(ctx, kept, password)
-	switch {
-	case err != nil:
-		return nil, token.CannotDecide
-	case !right || user == nil:
-		if src == nil {
-			v.throttle.CountHere(at)
+	user, err := v.memory.Find(d, v.memory.Stamp(d), func() (*token.Principal, error) {
+		found, now, err := v.basic.people.LoadUser(ctx, l.email)
+		switch {
+		case err != nil:
+			return nil, err
+		case now != kept || found.User != user.User: // another password by now
+			return nil, token.ErrNotFound
 		}
-		return nil, v.unrecognised(src, name, at, token.TokenInvalid)
+		q := *found
+		q.Kind, q.EndsAt = token.KindPassword, at.Add(rememberedFor)
+		return &q, nil
+	})
+	if err != nil {
+		return nil, verdict(err)
 	}
-	q := *user
-	q.Kind, q.EndsAt = token.KindPassword, at.Add(rememberedFor)
-	v.memory.Remember(&p.Digest, s, &q)
-	return &q, token.Allowed
+	return user, token.Allowed
 }
 
-// readBasic decodes email and password, strictly: one pair has one spelling.
-func readBasic(text []byte) (email string, password []byte, ok bool) {
-	raw, err := base64.StdEncoding.Strict().AppendDecode(nil, text)
+// compare is the user whose password this is, and the hash it was compared
+// with. Where there is no such user the work is the same.
+func (v *Verifier) compare(l *login) (user *token.Principal, kept string, reason token.Reason) {
+	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
+	defer cancel()
+	user, kept, err := v.basic.people.LoadUser(ctx, l.email)
+	if err != nil && !errors.Is(err, token.ErrNotFound) {
+		return nil, "", token.CannotDecide
+	}
 	if err != nil {
-		return "", nil, false
+		user, kept = nil, ""
+	}
+	right, err := v.basic.hasher.Matches(ctx, kept, l.password)
+	switch {
+	case err != nil:
+		return nil, "", token.CannotDecide
+	case !right || user == nil:
+		return nil, "", token.TokenInvalid
+	}
+	return user, kept, token.Allowed
+}
+
+// mostBasic bounds what Basic carries, in base64.
+const mostBasic = 4 << 10
+
+// readBasic decodes email and password, strictly: one pair has one spelling.
+func readBasic(text []byte) (l login, ok bool) {
+	if len(text) > mostBasic {
+		return login{}, false
+	}
+	raw, err := base64.StdEncoding.Strict().AppendDecode(nil, text)
+	if err != nil || base64.StdEncoding.EncodedLen(len(raw)) != len(text) { // the decoder skips line ends
+		return login{}, false
 	}
 	name, password, found := bytes.Cut(raw, []byte{':'})
-	if !found || len(name) == 0 || len(name) > 254 || len(password) == 0 {
-		return "", nil, false
+	if !found || len(name) == 0 || len(name) > mostEmail || len(password) == 0 {
+		return login{}, false
 	}
-	return strings.ToLower(string(name)), password, true
+	return login{strings.ToLower(string(name)), password}, true
 }
+
+// mostEmail is the longest email address there can be (RFC 5321 §4.5.3.1.3).
+const mostEmail = 254

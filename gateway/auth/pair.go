@@ -43,17 +43,20 @@ func (v *Verifier) verifyPair(p *token.Presented, src *token.Source, at token.In
 	if q.Kind != token.KindKey {
 		return nil, v.unrecognised(src, nil, at, token.TokenInvalid)
 	}
-	reason := q.Standing(at)
-	switch {
-	case reason == token.Allowed && !ok:
-		reason = token.TokenExpired
-	case reason == token.Allowed && q.Live.Enhanced && !q.Preauthorised:
-		reason = token.AccessTokenRequired
-	}
+	reason := pairStanding(q, ok, at)
 	if reason == token.Allowed && v.uses != nil {
 		v.uses.Record(q, src, at)
 	}
 	return q, reason
+}
+
+// pairStanding is standing for a key with an access token beside it.
+func pairStanding(q *token.Principal, ok bool, at token.Instant) token.Reason {
+	reason := standing(q, ok, at)
+	if reason == token.AccessTokenRequired && q.Preauthorised {
+		return token.Allowed
+	}
+	return reason
 }
 
 // seekPair verifies both halves on their own and puts them together. The stamp
@@ -61,30 +64,47 @@ func (v *Verifier) verifyPair(p *token.Presented, src *token.Source, at token.In
 // remembered, whichever half it was of.
 func (v *Verifier) seekPair(p *token.Presented, src *token.Source, at token.Instant) (*token.Principal, token.Reason) {
 	s := v.memory.Stamp(&p.Digest)
-	half := token.Presented{Dialect: p.Dialect, Kind: token.KindKey, Secret: p.Secret}
+	half := token.Presented{Kind: token.KindKey, Secret: p.Secret}
 	key, reason := v.verifyAlone(&half, src, at)
 	if reason != token.Allowed && reason != token.AccessTokenRequired {
 		return key, reason
 	}
-	half = token.Presented{Dialect: p.Dialect, Kind: token.KindAccess, Secret: p.Access}
+	half = token.Presented{Kind: token.KindAccess, Secret: p.Access, Name: []byte(key.Live.Handle.ID())}
 	access, reason := v.verifyAlone(&half, src, at)
-	switch {
-	case reason != token.Allowed && reason != token.AccessTokenRequired:
+	if reason != token.Allowed && reason != token.AccessTokenRequired {
 		return key, reason
-	case access.Live.Handle != key.Live.Handle: // recognised, both of them
+	}
+	q, reason := paired(key, access)
+	if reason == token.Allowed {
+		v.markUsed(&half)
+		v.memory.Remember(&p.Digest, s, q)
+	}
+	return q, reason
+}
+
+// paired is who stands behind a key and an access token that both stand: one
+// token, or it is nobody. It ends with whichever half ends first, and the
+// access token ends with the client secret it was made under.
+func paired(key, access *token.Principal) (*token.Principal, token.Reason) {
+	if access.Live.Handle != key.Live.Handle { // recognised, both of them
 		return key, token.TokenInvalid
 	}
-	q := *access // the newer of the two loads, and the one that ends first
-	q.Kind, q.Generation = token.KindKey, key.Generation
-	if access.Generation != 0 && !access.Live.Accepts(access.Generation, at) {
-		return key, token.TokenRevoked
+	q := *access // the newer of the two loads
+	q.Kind, q.Generation, q.EndsAt = token.KindKey, key.Generation, earlier(access.EndsAt, key.EndsAt)
+	for _, g := range q.Live.Generations {
+		if g.Number == access.Generation {
+			q.EndsAt = earlier(q.EndsAt, g.EndsAt)
+		}
 	}
-	if key.EndsAt != 0 && (q.EndsAt == 0 || key.EndsAt < q.EndsAt) {
-		q.EndsAt = key.EndsAt
-	}
-	v.markUsed(&half)
-	v.memory.Remember(&p.Digest, s, &q)
 	return &q, token.Allowed
+}
+
+// earlier is the earlier of two instants, of which 0 is never.
+func earlier(a, b token.Instant) token.Instant {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // markUsed notes a first use. That it could not be noted is no reason to refuse

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -27,6 +25,7 @@ const (
 
 	mostArgonMemory = 256 << 10
 	mostArgonTime   = 16
+	mostArgonLanes  = 16
 
 	// mostPassword bounds what is hashed; more is no password.
 	mostPassword = 1 << 10
@@ -122,35 +121,3 @@ func (h *Hasher) enter(ctx context.Context) error {
 }
 
 func (h *Hasher) leave() { <-h.room }
-
-// phc is a hash taken apart.
-type phc struct {
-	memory, time uint32
-	lanes        uint8
-	salt, key    []byte
-}
-
-var errPHC = errors.New("auth: what is kept of a password is no argon2id hash in PHC form")
-
-// readPHC reads a hash, within bounds: a row that asks for all of memory must
-// not get it.
-func readPHC(text string) (p phc, err error) {
-	part := strings.Split(text, "$")
-	if len(part) != 6 || part[0] != "" || part[1] != "argon2id" || part[2] != "v="+strconv.Itoa(argon2.Version) {
-		return phc{}, errPHC
-	}
-	if n, err := fmt.Sscanf(part[3], "m=%d,t=%d,p=%d", &p.memory, &p.time, &p.lanes); n != 3 || err != nil {
-		return phc{}, errPHC
-	}
-	if p.salt, err = base64.RawStdEncoding.Strict().DecodeString(part[4]); err != nil {
-		return phc{}, errPHC
-	}
-	if p.key, err = base64.RawStdEncoding.Strict().DecodeString(part[5]); err != nil {
-		return phc{}, errPHC
-	}
-	if p.memory < 8 || p.memory > mostArgonMemory || p.time < 1 || p.time > mostArgonTime || p.lanes < 1 ||
-		len(p.salt) < 8 || len(p.key) < 16 || len(p.key) > 64 {
-		return phc{}, errPHC
-	}
-	return p, nil
-}

@@ -17,12 +17,18 @@ const jtiPrefix = "jti:"
 const longestJWT = 25 * time.Hour
 
 // Revoked is the exact set of JWTs that were revoked before their exp. It is
-// loaded whole at the start and fed by the change log. It is safe for
-// concurrent use.
+// loaded whole at the start and fed by the change log; where the log has a gap
+// it is loaded again, and until that has come about no JWT is judged by it. It
+// is safe for concurrent use.
 type Revoked struct {
+	from RevokedLoader
+	now  func() time.Time
+
 	mu  sync.RWMutex
 	ids map[string]token.Instant // jti → when it need not be remembered any longer
-	now func() time.Time
+	gap uint64                   // gaps in the log so far
+	all uint64                   // up to which of them everything is here
+	run sync.Mutex               // one load at a time
 }
 
 // RevokedLoader reads the set from the store.
@@ -30,15 +36,25 @@ type RevokedLoader interface {
 	RevokedJTIs(ctx context.Context) ([]token.RevokedJTI, error)
 }
 
-// NewRevoked loads the set.
+// NewRevoked loads the set. From then on the store is to tell Apply of changes,
+// before it tells the cache: a JWT that is looked at between the two is then
+// refused or not remembered.
 func NewRevoked(ctx context.Context, from RevokedLoader, now func() time.Time) (*Revoked, error) {
-	r := &Revoked{ids: map[string]token.Instant{}, now: now}
-	return r, r.Load(ctx, from)
+	r := &Revoked{from: from, ids: map[string]token.Instant{}, now: now, gap: 1}
+	return r, r.load(ctx)
 }
 
-// Load adds what the store has: at the start, and after a gap in the log.
-func (r *Revoked) Load(ctx context.Context, from RevokedLoader) error {
-	list, err := from.RevokedJTIs(ctx)
+// load adds what the store has, unless all of it is here.
+func (r *Revoked) load(ctx context.Context) error {
+	r.run.Lock()
+	defer r.run.Unlock()
+	r.mu.RLock()
+	gap, all := r.gap, r.all
+	r.mu.RUnlock()
+	if gap == all {
+		return nil
+	}
+	list, err := r.from.RevokedJTIs(ctx)
 	if err != nil {
 		return err
 	}
@@ -47,23 +63,31 @@ func (r *Revoked) Load(ctx context.Context, from RevokedLoader) error {
 	for _, one := range list {
 		r.ids[one.JTI] = one.EndsAt
 	}
+	r.all = gap
 	return nil
 }
 
-// Apply takes in a change. It must hear of it before the cache does: a JWT that
-// is looked at in between is then refused or not remembered.
+// Apply takes in a change.
 func (r *Revoked) Apply(c token.Change) {
 	jti, is := strings.CutPrefix(c.Entity.ID, jtiPrefix)
-	if c.Entity.Kind != token.EntityCredential || !is {
-		return
+	switch {
+	case c.Entity.Kind == token.EntityAll:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.gap++
+	case c.Entity.Kind == token.EntityCredential && is:
+		r.add(jti, token.At(r.now()))
 	}
-	now := token.At(r.now())
+}
+
+func (r *Revoked) add(jti string, now token.Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.ids[jti]; !known {
-		r.ids[jti] = now.Add(longestJWT)
+	if _, known := r.ids[jti]; known {
+		return
 	}
-	if len(r.ids)%1024 == 0 {
+	r.ids[jti] = now.Add(longestJWT)
+	if len(r.ids)%sweepEvery == 0 {
 		for id, ends := range r.ids {
 			if ends.Reached(now) {
 				delete(r.ids, id)
@@ -72,7 +96,34 @@ func (r *Revoked) Apply(c token.Change) {
 	}
 }
 
-// Has reports whether a JWT was revoked.
+// sweepEvery is at how many entries those are let go that have ended.
+const sweepEvery = 1024
+
+// judge is Allowed for a JWT that was not revoked, and CannotDecide where that
+// could not be told.
+func (r *Revoked) judge(jti string) token.Reason {
+	r.mu.RLock()
+	_, has := r.ids[jti]
+	whole := r.gap == r.all
+	r.mu.RUnlock()
+	switch {
+	case has:
+		return token.TokenRevoked
+	case whole:
+		return token.Allowed
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if r.load(ctx) != nil {
+		return token.CannotDecide
+	}
+	if r.Has(jti) {
+		return token.TokenRevoked
+	}
+	return token.Allowed
+}
+
+// Has reports whether a JWT is known to be revoked.
 func (r *Revoked) Has(jti string) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

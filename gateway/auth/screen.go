@@ -26,14 +26,17 @@ func (v *Verifier) screen(p *token.Presented, at token.Instant) (claim, token.Re
 		case reason != token.Allowed:
 		case !c.acceptable(*v.issuer.Load(), at):
 			reason = token.TokenInvalid
-		case v.revoked != nil && v.revoked.Has(c.id):
-			reason = token.TokenRevoked
+		case v.revoked != nil:
+			reason = v.revoked.judge(c.id)
 		}
 		return claim{jwt: c}, reason
 	}
 	s, ok := token.Parse(p.Secret)
 	if !ok || s.Kind != p.Kind {
 		return claim{}, token.TokenInvalid
+	}
+	if s.Kind == token.KindAccess {
+		return claim{id: p.Name}, token.Allowed
 	}
 	return claim{id: s.ID}, token.Allowed
 }

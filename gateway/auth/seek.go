@@ -9,7 +9,7 @@ import (
 
 // claim is what a screened credential says of itself.
 type claim struct {
-	id  []byte // what attempts are counted under: a key's handle id; nil for a JWT, whose signature recognises it
+	id  []byte // what attempts are counted under: the handle id of a key, or of the key beside an access token; nil for a JWT, whose signature recognises it
 	jwt claims // KindJWT only; proven by the signature
 }
 
@@ -19,10 +19,11 @@ func (v *Verifier) seek(p *token.Presented, src *token.Source, at token.Instant)
 	// good signature and the stamp, the JWT would be remembered for good.
 	s := v.memory.Stamp(&p.Digest)
 	c, reason := v.screen(p, at)
-	if reason == token.TokenRevoked { // recognised, so not counted
+	switch reason {
+	case token.Allowed:
+	case token.TokenRevoked, token.CannotDecide: // recognised, so not counted
 		return nil, reason
-	}
-	if reason != token.Allowed {
+	default:
 		return nil, v.unrecognised(src, nil, at, reason)
 	}
 	if v.memory.RecallUnknown(p.Kind, &p.Digest, at) {
@@ -39,10 +40,10 @@ func (v *Verifier) seek(p *token.Presented, src *token.Source, at token.Instant)
 		return nil, reason
 	}
 	v.memory.RememberUnknown(p.Kind, &p.Digest, s, at)
-	if src == nil && p.Kind != token.KindJWT {
-		v.throttle.CountHere(at)
+	if p.Kind == token.KindJWT { // it cost no look-up that anybody could have made up
+		return nil, v.unrecognised(src, c.id, at, reason)
 	}
-	return nil, v.unrecognised(src, c.id, at, reason)
+	return nil, v.missed(src, c.id, at, reason)
 }
 
 // find loads the principal and remembers it. At most one load runs for one
@@ -72,25 +73,34 @@ type liveFound struct {
 	stamp token.Stamp
 }
 
-// findJWT builds the principal of a verified JWT on its token's live record.
-// The record is recalled outside of the flight: joining somebody else's recall
-// could answer from before a change that was acknowledged in between.
-func (v *Verifier) findJWT(p *token.Presented, s token.Stamp, c *claims) (*token.Principal, error) {
-	live := v.memory.RecallLive(c.handle, &s)
-	if live == nil {
-		found, err, _ := v.flights.Do(flight(0, string(c.handle), s.Changes), func() (any, error) {
-			ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
-			defer cancel()
-			live, under, err := v.memory.FindLive(c.handle, s, func() (*token.Live, error) {
-				return v.loader.LoadToken(ctx, c.handle)
-			})
-			return liveFound{live, under}, err
+// liveOf is a token's live record, and the stamp that what is built on it may be
+// remembered under. It is recalled outside of the flight: joining somebody
+// else's recall could answer from before a change that was acknowledged in
+// between.
+func (v *Verifier) liveOf(h token.Handle, s token.Stamp) (*token.Live, token.Stamp, error) {
+	if live := v.memory.RecallLive(h, &s); live != nil {
+		return live, s, nil
+	}
+	found, err, _ := v.flights.Do(flight(0, string(h), s.Changes), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
+		defer cancel()
+		live, under, err := v.memory.FindLive(h, s, func() (*token.Live, error) {
+			return v.loader.LoadToken(ctx, h)
 		})
-		if err != nil {
-			return nil, err
-		}
-		f := found.(liveFound)
-		live, s = f.live, s.Join(f.stamp)
+		return liveFound{live, under}, err
+	})
+	if err != nil {
+		return nil, s, err
+	}
+	f := found.(liveFound)
+	return f.live, s.Join(f.stamp), nil
+}
+
+// findJWT builds the principal of a verified JWT on its token's live record.
+func (v *Verifier) findJWT(p *token.Presented, s token.Stamp, c *claims) (*token.Principal, error) {
+	live, s, err := v.liveOf(c.handle, s)
+	if err != nil {
+		return nil, err
 	}
 	q, err := c.principal(live)
 	if err == nil {
@@ -101,19 +111,26 @@ func (v *Verifier) findJWT(p *token.Presented, s token.Stamp, c *claims) (*token
 
 // load is find without remembering anything.
 func (v *Verifier) load(p *token.Presented, c *claim) (*token.Principal, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
-	defer cancel()
 	if p.Kind != token.KindJWT {
+		ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
+		defer cancel()
 		return v.loader.LoadCredential(ctx, p.Kind, &p.Digest)
 	}
-	live := v.memory.RecallLive(c.jwt.handle, nil)
-	if live == nil {
-		var err error
-		if live, err = v.loader.LoadToken(ctx, c.jwt.handle); err != nil {
-			return nil, err
-		}
+	live, err := v.record(c.jwt.handle)
+	if err != nil {
+		return nil, err
 	}
 	return c.jwt.principal(live)
+}
+
+// record is liveOf without remembering anything.
+func (v *Verifier) record(h token.Handle) (*token.Live, error) {
+	if live := v.memory.RecallLive(h, nil); live != nil {
+		return live, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
+	defer cancel()
+	return v.loader.LoadToken(ctx, h)
 }
 
 // flight names a load by what is loaded and how far changes had come.
@@ -123,13 +140,29 @@ func flight(kind byte, id string, changes uint64) string {
 	return string(append(b, id...))
 }
 
-// refuses is row 3 for a well-formed key that is about to cost a look-up.
+// refuses is row 3 for what names a token and is about to cost a look-up.
 func (v *Verifier) refuses(src *token.Source, id []byte, at token.Instant) bool {
-	known := v.memory.RecallLive(token.HandleOf(id), nil) != nil
+	return v.tooMany(src, id, v.memory.RecallLive(token.HandleOf(id), nil) != nil, at)
+}
+
+// tooMany is row 3. known says that we remember whose name it is.
+func (v *Verifier) tooMany(src *token.Source, name []byte, known bool, at token.Instant) bool {
 	if src == nil {
-		return v.throttle.RefusesHere(id, known, at)
+		return v.throttle.RefusesHere(name, known, at)
 	}
-	return v.throttle.Refuses(*src, id, known, at)
+	return v.throttle.Refuses(*src, name, known, at)
+}
+
+// missed is the reason why a look-up that was made came to nothing. It is
+// counted, unless it could not be told.
+func (v *Verifier) missed(src *token.Source, name []byte, at token.Instant, reason token.Reason) token.Reason {
+	if reason == token.CannotDecide {
+		return reason
+	}
+	if src == nil {
+		v.throttle.CountHere(at)
+	}
+	return v.unrecognised(src, name, at, reason)
 }
 
 // unrecognised counts a failed attempt and answers with its reason, or with

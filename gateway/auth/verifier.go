@@ -38,9 +38,16 @@ type Finder interface {
 	FindLive(h token.Handle, s token.Stamp, load func() (*token.Live, error)) (*token.Live, token.Stamp, error)
 }
 
+// ClientRecaller is Recaller for client ids.
+type ClientRecaller interface {
+	// RecallClient is a client's live record and secrets, or nil.
+	RecallClient(id string) (*token.Live, []token.Credential)
+}
+
 // Memory is the cache.
 type Memory interface {
 	Recaller
+	ClientRecaller
 	Rememberer
 	Finder
 }
@@ -174,32 +181,6 @@ func (v *Verifier) verifyAlone(p *token.Presented, src *token.Source, at token.I
 	}
 	if q.Kind != p.Kind { // a secret of one kind is unknown as any other
 		return nil, v.unrecognised(src, nil, at, token.TokenInvalid)
-	}
-	return q, standing(q, ok, at)
-}
-
-// Examine is Verify without a trace: nothing is counted, remembered or noted as
-// a use. It asks the store for whatever is not remembered.
-func (v *Verifier) Examine(p *token.Presented, now time.Time) (*token.Principal, token.Reason) {
-	at := token.At(now)
-	if reason := shaped(p); reason != token.Allowed {
-		return nil, reason
-	}
-	p.Digest = token.DigestOf(p.Secret)
-	q, ok := v.memory.Recall(&p.Digest, at)
-	if q == nil {
-		claim, reason := v.screen(p, at)
-		if reason != token.Allowed {
-			return nil, reason
-		}
-		var err error
-		if q, err = v.load(p, &claim); err != nil {
-			return nil, verdict(err)
-		}
-		ok = !q.EndsAt.Reached(at)
-	}
-	if q.Kind != p.Kind {
-		return nil, token.TokenInvalid
 	}
 	return q, standing(q, ok, at)
 }
