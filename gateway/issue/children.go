@@ -13,9 +13,6 @@ import (
 // Only an admin grants it, and a child never has it.
 const manage = "tokens:manage"
 
-// mostListed is how many children a list shows, the newest of them.
-const mostListed = 1000
-
 // Tokens is what the nursery asks of the store.
 type Tokens interface {
 	AddToken(ctx context.Context, act token.Act, t token.Token, numbers []token.Number) (token.Token, error)
@@ -59,28 +56,6 @@ func NewNursery(o NurseryOptions) (*Nursery, error) {
 	return &Nursery{o: o}, nil
 }
 
-// List is the tokens of the caller's merchant and environment, newest first,
-// revoked ones left out.
-func (n *Nursery) List(ctx context.Context, c *token.Call) ([]token.Child, token.Reason) {
-	caller, reason := n.caller(c)
-	if reason != token.Allowed {
-		return nil, reason
-	}
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	list, _, err := n.o.Tokens.ListTokens(ctx, token.Filter{
-		Page: token.Page{Limit: mostListed}, Merchant: caller.Live.Merchant, Environment: caller.Live.Environment,
-	})
-	if err != nil {
-		return nil, token.CannotDecide
-	}
-	children := make([]token.Child, len(list))
-	for i := range list {
-		children[i] = viewOf(&list[i], token.At(c.Now))
-	}
-	return children, token.Allowed
-}
-
 // Create makes a child of the caller: never freer than its parent, ends with
 // it, and at the latest a calendar year from now.
 func (n *Nursery) Create(ctx context.Context, c *token.Call, o *token.ChildOrder) (token.Child, token.Reason) {
@@ -106,9 +81,8 @@ func (n *Nursery) Create(ctx context.Context, c *token.Call, o *token.ChildOrder
 	if err != nil {
 		return token.Child{}, n.refused(c, err)
 	}
-	child := viewOf(&made, token.At(c.Now))
-	child.IPRanges = o.IPRanges // echoed as they were sent
-	if len(o.IPRanges) == 0 {
+	child := viewOf(&made, nil, token.At(c.Now))
+	if child.IPRanges = o.IPRanges; len(o.IPRanges) == 0 { // else echoed as they were sent
 		child.IPRanges = live.Bounds.IPRanges
 	}
 	child.Key, child.Secret = string(key), string(secret)
@@ -166,11 +140,12 @@ func (n *Nursery) caller(c *token.Call) (*token.Principal, token.Reason) {
 		presented.Kind = token.KindKey
 	}
 	p, reason := n.o.Verifier.Verify(&presented, &c.Source, c.Now)
-	if reason != token.Allowed {
-		return nil, reason
+	if p != nil {
+		c.Client = clientOf(p.Live)
 	}
-	c.Client = clientOf(p.Live)
 	switch {
+	case reason != token.Allowed:
+		return nil, reason
 	case !n.o.Within(p.Live, c.Source):
 		return nil, token.IPNotAllowed
 	case !p.Permits(manage) || p.Live.Parent != nil: // a child never manages
@@ -179,40 +154,47 @@ func (n *Nursery) caller(c *token.Call) (*token.Principal, token.Reason) {
 	return p, token.Allowed
 }
 
-// draft is the child as it is asked for, held to its parent's bounds.
+// draft is the child as it is asked for, held to its parent's bounds. What it
+// does not ask for it does not have of its own: its parent's bounds hold for it
+// at each request, also when they are changed.
 func (n *Nursery) draft(c *token.Call, parent *token.Live, o *token.ChildOrder) (token.Token, token.Reason) {
 	ranges, err := n.o.Ranges.Canonical(o.IPRanges)
-	if err != nil {
+	switch {
+	case err != nil:
 		c.Detail = err.Error()
 		return token.Token{}, token.InvalidRequest
-	}
-	held := parent.Bounds
-	if held.IPRanges != nil && len(ranges) > 0 && !n.o.Ranges.Covers(held.IPRanges, ranges) {
+	case len(o.Methods) == 0:
+		c.Detail = "permissions must name what the token may do, such as read or write."
+		return token.Token{}, token.InvalidRequest
+	case parent.Restricts.IP && len(ranges) > 0 && !n.o.Ranges.Covers(parent.Bounds.IPRanges, ranges):
 		c.Detail = "ipWhitelist has addresses that the calling token may not be used from; name addresses within its own ranges."
 		return token.Token{}, token.InvalidRequest
 	}
-	if len(held.Methods) > 0 {
-		for _, m := range o.Methods {
-			if !slices.Contains(held.Methods, m) && (m != "HEAD" || !slices.Contains(held.Methods, "GET")) {
-				c.Detail = "permissions has " + m + ", which the calling token does not have; ask for what it has."
-				return token.Token{}, token.InvalidRequest
-			}
-		}
+	if m := beyond(parent, o.Methods); m != "" {
+		c.Detail = "permissions has " + m + ", which the calling token does not have; ask for what it has."
+		return token.Token{}, token.InvalidRequest
 	}
-	if len(ranges) == 0 {
-		ranges = held.IPRanges
-	}
-	permissions := make([]string, 0, len(parent.Permissions))
-	for _, p := range parent.Permissions {
-		if p != manage {
-			permissions = append(permissions, p)
-		}
-	}
+	permissions := slices.DeleteFunc(slices.Clone(parent.Permissions), func(p string) bool { return p == manage })
 	return token.Token{
 		Merchant: parent.Merchant, Parent: parent.Handle, Name: "service token", Environment: parent.Environment,
 		Mode: token.Enforce, Enabled: true, ExpiresAt: endOf(c.Now, parent),
 		Bounds: token.Bounds{IPRanges: ranges, Methods: o.Methods, Permissions: permissions},
 	}, token.Allowed
+}
+
+// beyond is the first of the methods that the parent may not use; "" for none.
+// Who may GET may HEAD.
+func beyond(parent *token.Live, methods []string) string {
+	if !parent.Restricts.Methods {
+		return ""
+	}
+	held := parent.Bounds.Methods
+	for _, m := range methods {
+		if !slices.Contains(held, m) && (m != "HEAD" || !slices.Contains(held, "GET")) {
+			return m
+		}
+	}
+	return ""
 }
 
 // endOf is a calendar year from now, or the parent's end when that is earlier.
@@ -257,14 +239,4 @@ func (n *Nursery) refused(c *token.Call, err error) token.Reason {
 		return token.InvalidRequest
 	}
 	return token.CannotDecide
-}
-
-// viewOf is a token as one that manages it sees it. It is active while nothing
-// of its own ends it; that its merchant stands, the caller's answer proves.
-func viewOf(t *token.Token, now token.Instant) token.Child {
-	return token.Child{
-		Handle: t.Handle, Merchant: t.Merchant, Active: t.StatusAt(now) == token.Active,
-		IPRanges: t.Bounds.IPRanges, Methods: t.Bounds.Methods,
-		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, ExpiresAt: t.ExpiresAt,
-	}
 }

@@ -21,9 +21,9 @@ func (c *Clerk) Authorize(ctx context.Context, o *token.Order) (token.Grant, tok
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	if o.Access != nil {
-		return c.preauthorise(ctx, o, live)
+		return c.preauthorise(ctx, o, live, secret)
 	}
-	next, drawn, err := c.draw(live, o.Now)
+	next, drawn, err := c.draw(live, secret, o.Now)
 	if err != nil {
 		return grant, token.InternalError
 	}
@@ -32,25 +32,27 @@ func (c *Clerk) Authorize(ctx context.Context, o *token.Order) (token.Grant, tok
 		Token: live.Handle, Generation: secret.Generation, Preauthorised: true,
 		EndsAt: token.At(o.Now.Add(c.o.Absolute)),
 	}
-	if _, err := c.o.Records.BeginFamily(ctx, act("family.begin", live.Handle, o.Source, o.RequestID), family, next); err != nil {
-		return grant, c.refused(err)
+	family, err = c.o.Records.BeginFamily(ctx, act("family.begin", live.Handle, o.Source, o.RequestID), family, next)
+	if err != nil {
+		return grant, refused(err, token.TokenInvalid)
 	}
-	drawn.fill(&grant, o.Now, next.AccessEndsAt)
+	drawn.fill(&grant, o.Now, min(next.AccessEndsAt, family.EndsAt))
 	c.o.Exchanger.used(live, secret, o)
 	return grant, token.Allowed
 }
 
-func (c *Clerk) preauthorise(ctx context.Context, o *token.Order, live *token.Live) (token.Grant, token.Reason) {
+func (c *Clerk) preauthorise(ctx context.Context, o *token.Order, live *token.Live, secret *token.Credential) (token.Grant, token.Reason) {
 	grant := grantOf(live)
 	if s, ok := token.Parse(o.Access); !ok || s.Kind != token.KindAccess {
 		return grant, token.TokenInvalid
 	}
 	pair, err := c.o.Records.Preauthorise(ctx, act("access.preauthorise", live.Handle, o.Source, o.RequestID), live.Handle, token.DigestOf(o.Access))
 	if err != nil {
-		return grant, verdict(err, token.TokenInvalid)
+		return grant, refused(err, token.TokenInvalid)
 	}
 	grant.AccessToken = string(o.Access)
 	grant.IssuedAt, grant.ExpiresAt = o.Now, pair.AccessEndsAt.Time()
+	c.o.Exchanger.used(live, secret, o)
 	return grant, token.Allowed
 }
 
@@ -62,7 +64,7 @@ func (c *Clerk) Refresh(ctx context.Context, o *token.Order) (token.Grant, token
 	if reason != token.Allowed {
 		return grant, reason
 	}
-	next, drawn, err := c.draw(live, o.Now)
+	next, drawn, err := c.draw(live, secret, o.Now)
 	if err != nil {
 		return grant, token.InternalError
 	}
@@ -88,14 +90,15 @@ func (c *Clerk) renew(ctx context.Context, o *token.Order, live *token.Live, sec
 	})
 	switch {
 	case err != nil:
-		return family, c.refused(err)
+		return family, refused(err, token.InvalidGrant)
 	case result != token.Renewed && result != token.Retried:
 		return family, token.InvalidGrant
 	}
 	return family, token.Allowed
 }
 
-// pair proves key and client credentials, and that they are of one token.
+// pair proves key and client credentials, and that they are of one token. The
+// live record comes with a refusal too, once both were right, for the log.
 func (c *Clerk) pair(ctx context.Context, o *token.Order) (*token.Live, *token.Credential, token.Reason) {
 	presented := token.Presented{Dialect: o.Dialect, Secret: o.Key, Kind: token.KindNone}
 	if token.LooksLike(o.Key, token.KindKey) {
@@ -127,8 +130,9 @@ func (d *pairDrawn) fill(g *token.Grant, now time.Time, ends token.Instant) {
 	g.IssuedAt, g.ExpiresAt = now, ends.Time()
 }
 
-// draw makes an opaque access token and a refresh token.
-func (c *Clerk) draw(live *token.Live, now time.Time) (token.Pair, pairDrawn, error) {
+// draw makes an opaque access token and a refresh token. The access token ends
+// no later than its token and the client secret it is made under.
+func (c *Clerk) draw(live *token.Live, secret *token.Credential, now time.Time) (token.Pair, pairDrawn, error) {
 	var p token.Pair
 	var d pairDrawn
 	var err error
@@ -143,18 +147,18 @@ func (c *Clerk) draw(live *token.Live, now time.Time) (token.Pair, pairDrawn, er
 		}
 		*one.digest = kept.Digest
 	}
-	p.AccessEndsAt = token.At(now.Add(c.o.Opaque))
+	p.AccessEndsAt = min(token.At(now.Add(c.o.Opaque)), last(live, secret))
 	return p, d, nil
 }
 
-// refused is why the store would not: what was rotated or revoked under our
-// feet is no longer good, everything else could not be told.
-func (c *Clerk) refused(err error) token.Reason {
-	switch {
-	case errors.Is(err, token.ErrStale), errors.Is(err, token.ErrRevoked):
-		return token.TokenInvalid
+// refused is why the store would not: none where it knows nothing of the sort,
+// or not any more because of what changed under our feet; everything else could
+// not be told.
+func refused(err error, none token.Reason) token.Reason {
+	if errors.Is(err, token.ErrStale) || errors.Is(err, token.ErrRevoked) {
+		return none
 	}
-	return verdict(err, token.InvalidGrant)
+	return verdict(err, none)
 }
 
 func grantOf(live *token.Live) token.Grant {

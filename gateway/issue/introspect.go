@@ -14,11 +14,12 @@ import (
 // a client of the same merchant and environment. About anything else, keys and
 // secrets included, nothing is told: the answer is not active.
 func (c *Clerk) Introspect(ctx context.Context, o *token.Order, text []byte) (token.Introspection, token.Client, token.Reason) {
-	caller, _, reason := c.o.Exchanger.client(ctx, o)
+	caller, secret, reason := c.o.Exchanger.client(ctx, o)
 	who := clientOf(caller)
 	if reason != token.Allowed {
 		return token.Introspection{}, who, reason
 	}
+	c.o.Exchanger.used(caller, secret, o)
 	s, ok := token.Parse(text)
 	var p *token.Principal
 	switch {
@@ -30,7 +31,7 @@ func (c *Clerk) Introspect(ctx context.Context, o *token.Order, text []byte) (to
 	switch {
 	case reason == token.CannotDecide:
 		return token.Introspection{}, who, reason
-	case p == nil || reason != token.Allowed && reason != token.AccessTokenRequired,
+	case p == nil || reason != token.Allowed,
 		p.Live.Merchant != caller.Merchant || p.Live.Environment != caller.Environment:
 		return token.Introspection{}, who, token.Allowed
 	}
@@ -46,7 +47,13 @@ func (c *Clerk) examine(ctx context.Context, k token.Kind, text []byte, now toke
 	if err != nil {
 		return nil, verdict(err, token.TokenInvalid)
 	}
-	return p, p.Standing(now)
+	if reason := p.Standing(now); reason != token.Allowed {
+		return nil, reason
+	}
+	if k == token.KindAccess && p.Live.Enhanced && !p.Preauthorised { // it opens nothing yet
+		return nil, token.AccessTokenRequired
+	}
+	return p, token.Allowed
 }
 
 // describe tells what is told of a token that is active.

@@ -39,7 +39,7 @@ func (c *Clerk) Exchange(ctx context.Context, o *token.Order) (token.Grant, toke
 		return grant, reason
 	}
 	err = x.write(&grant, live, jwtOrder{
-		now: o.Now, ends: min(ends, int64(family.EndsAt)/int64(time.Second/time.Microsecond)),
+		now: o.Now, ends: min(ends, wholeSeconds(family.EndsAt)),
 		scope: scope, jti: jti, family: family.ID,
 	})
 	if err != nil {

@@ -11,11 +11,12 @@ import (
 // own included, it does nothing and says so to nobody: the answer is Allowed.
 // The hint is not needed, since our tokens say what they are.
 func (c *Clerk) Revoke(ctx context.Context, o *token.Order, text, _ []byte) (token.Client, token.Reason) {
-	live, _, reason := c.o.Exchanger.client(ctx, o)
+	live, secret, reason := c.o.Exchanger.client(ctx, o)
 	who := clientOf(live)
 	if reason != token.Allowed {
 		return who, reason
 	}
+	c.o.Exchanger.used(live, secret, o)
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	end := act("token.revoke_issued", live.Handle, o.Source, o.RequestID)

@@ -58,7 +58,7 @@ func (x *Exchanger) mintID(generation int) (string, error) {
 // ends is the exp of an access token that is issued now.
 func (x *Exchanger) ends(live *token.Live, secret *token.Credential, now time.Time) int64 {
 	issued := now.Unix()
-	ends := min(issued+int64(x.o.Lifetime/time.Second), lastSecond(live, secret))
+	ends := min(issued+int64(x.o.Lifetime/time.Second), wholeSeconds(last(live, secret)))
 	return max(ends, issued+1)
 }
 
@@ -80,9 +80,9 @@ func (x *Exchanger) write(grant *token.Grant, live *token.Live, o jwtOrder) (err
 	return nil
 }
 
-// lastSecond is the last second at which the token and the secret both live:
-// the answer must not promise more time than there is.
-func lastSecond(live *token.Live, secret *token.Credential) int64 {
+// last is when the token or the secret ends, whichever is first: the answer must
+// not promise more time than there is.
+func last(live *token.Live, secret *token.Credential) token.Instant {
 	last := token.Instant(1<<63 - 1)
 	for l := live; l != nil; l = l.Parent {
 		if l.ExpiresAt != 0 {
@@ -92,8 +92,11 @@ func lastSecond(live *token.Live, secret *token.Credential) int64 {
 	if secret.EndsAt != 0 {
 		last = min(last, secret.EndsAt)
 	}
-	return int64(last) / int64(time.Second/time.Microsecond)
+	return last
 }
+
+// wholeSeconds is the last whole second before an instant, or at it.
+func wholeSeconds(i token.Instant) int64 { return int64(i) / int64(time.Second/time.Microsecond) }
 
 // signed writes header and claims and signs them. The library's own header is
 // a map, written in another order; its signing methods are what is used.
