@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/valyala/fasthttp"
@@ -34,4 +35,24 @@ func TestPresent(t *testing.T) {
 	f("Bearer a.b.c", token.Malformed, token.KindNone)
 	f("Bearer", token.Malformed, token.KindNone)
 	f("Bearer tg_live_a b", token.Malformed, token.KindNone)
+}
+
+// Whatever an Authorization header holds, what the dialect takes from it stands
+// in the header and begins like a key.
+func FuzzPresent(f *testing.F) {
+	f.Add([]byte("Bearer tg_live_abc"))
+	f.Add([]byte("bearer a.b.c"))
+	f.Add([]byte("Basic eA=="))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		var h fasthttp.RequestHeader
+		h.SetBytesV("Authorization", value)
+		var p token.Presented
+		presence := (Dialect{}).Present(&h, &p)
+		if presence == token.Absent != (p.Secret == nil && p.Dialect == "") {
+			t.Fatalf("%q: %v, and %q was taken", value, presence, p.Secret)
+		}
+		if presence == token.Found && (!token.LooksLike(p.Secret, token.KindKey) || !bytes.HasSuffix(h.Peek("Authorization"), p.Secret)) {
+			t.Fatalf("%q: %q was taken for a key", value, p.Secret)
+		}
+	})
 }
