@@ -56,9 +56,10 @@ func presets(t testing.TB) map[string]policy.FactsText {
 // The presets have the names that routes are documented to use.
 func TestPresetNames(t *testing.T) {
 	got := slices.Sorted(maps.Keys(presets(t)))
-	want := strings.Fields(`clapay digitalpaye-collect digitalpaye-transfer fedapay flutterwave-charge
-		flutterwave-transfer hub2-payment hub2-transfer mtn-momo-collect mtn-momo-transfer
-		pawapay-deposit pawapay-payout pawapay-refund wave-checkout wave-payout`)
+	want := strings.Fields(`bizao-bulk bizao-collect cinetpay-checkout cinetpay-transfer clapay
+		digitalpaye-collect digitalpaye-transfer fedapay flutterwave-charge flutterwave-transfer
+		hub2-payment hub2-transfer mtn-momo-collect mtn-momo-transfer orange-webpay
+		pawapay-deposit pawapay-payout pawapay-refund paydunya-disburse wave-checkout wave-payout`)
 	if !slices.Equal(got, want) {
 		t.Errorf("presets\n%v\nwant\n%v", got, want)
 	}
