@@ -63,7 +63,9 @@ func (e *Create) Serve(req *fasthttp.Request, resp *fasthttp.Response, v *token.
 			return nil, token.InvalidRequest
 		}
 		child, reason := e.Children.Create(ctx, c, &o)
-		child.IPRanges = o.IPRanges // as they were sent, not as they are kept
+		if len(o.IPRanges) > 0 {
+			child.IPRanges = o.IPRanges // as they were sent, not as they are kept
+		}
 		return appendChild(nil, &child), reason
 	})
 }

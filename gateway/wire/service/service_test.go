@@ -111,6 +111,23 @@ func TestCreateAsTheSeedHasIt(t *testing.T) {
 	}
 }
 
+// A child that is asked for without addresses is shown with those that hold for
+// it: its parent's.
+func TestNoAddressesAreTheParents(t *testing.T) {
+	e := &Create{Endpoint{Children: children{create: func(_ *token.Call, o *token.ChildOrder) (token.Child, token.Reason) {
+		if len(o.IPRanges) != 0 {
+			t.Errorf("the order is %+v", o)
+		}
+		return token.Child{Key: "tg_live_new", IPRanges: []string{"192.0.2.0/24"}}, token.Allowed
+	}}}}
+	for _, list := range []string{`[]`, `null`} {
+		answer, _ := post(e, "k", "application/json", strings.Replace(seedCreate, `["192.168.1.1"]`, list, 1))
+		if !strings.Contains(answer, `"ipWhitelist":["192.0.2.0/24"]`) {
+			t.Errorf("answer:\n%s", answer)
+		}
+	}
+}
+
 // A deletion answers what was sent.
 func TestDeleteAsTheSeedHasIt(t *testing.T) {
 	var got string
