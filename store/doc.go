@@ -1,6 +1,7 @@
 // Package store keeps what must survive: merchants, tokens and their
-// credentials, phone numbers, admin keys, sealed signing keys, the audit log
-// and the change log.
+// credentials, refresh families, phone numbers, users, admin keys, sealed
+// signing keys, what may be presented once only, the events that merchants are
+// still to hear of, the audit log and the change log.
 //
 // It is a room of its own because durability has rules nothing else should
 // know: every write is one transaction that holds the change itself, its rows

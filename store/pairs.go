@@ -49,7 +49,7 @@ func (w *writing) insertPair(f *token.Family, at *pair, next *token.Pair) error 
 	return w.exec(`INSERT INTO pairs (family, number, follows, generation, access, refresh, jti, created_at, access_ends_at, used_at, spent_at, ended_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0)`,
 		f.ID, at.number, at.follows, at.generation, optionalDigest(next.Access), optionalDigest(next.Refresh), next.JTI,
-		int64(w.now), int64(earlier(next.AccessEndsAt, f.EndsAt)))
+		int64(w.now), int64(next.AccessEndsAt))
 }
 
 // endPair ends a pair, its access token included. A JWT that goes with it is
@@ -112,30 +112,47 @@ func (s *Store) MarkAccessUsed(ctx context.Context, access token.Digest) error {
 	})
 }
 
+// paired is an access or a refresh token as a load finds it.
+type paired struct {
+	of                                  token.Handle
+	p                                   token.Principal
+	accessEndsAt, endedAt, familyEndsAt token.Instant
+	familyEndedAt                       token.Instant
+}
+
+func scanPaired(r *sql.Rows, f *paired) error {
+	return r.Scan(&f.of, &f.p.Family, &f.p.Preauthorised, &f.familyEndsAt, &f.familyEndedAt, &f.p.Generation,
+		&f.accessEndsAt, &f.endedAt)
+}
+
 // loadPaired reads who stands behind an access or a refresh token.
 func (s *Store) loadPaired(ctx context.Context, tx *sql.Tx, kind token.Kind, d *token.Digest) (*token.Principal, error) {
-	column := "access"
+	text := accessText
 	if kind == token.KindRefresh {
-		column = "refresh"
+		text = refreshText
 	}
-	found := token.Principal{Kind: kind}
-	var h token.Handle
-	var accessEndsAt, endedAt, familyEndedAt token.Instant
-	err := tx.QueryRowContext(ctx, `SELECT f.token, f.id, f.preauthorised, f.ends_at, f.ended_at, p.generation, p.access_ends_at, p.ended_at
-		FROM pairs p JOIN families f ON f.id = p.family WHERE p.`+column+` = $1`, d[:]).
-		Scan(&h, &found.Family, &found.Preauthorised, &found.EndsAt, &familyEndedAt, &found.Generation, &accessEndsAt, &endedAt)
+	rows, err := s.query(ctx, tx, text, d[:])
+	list, err := collect(rows, err, scanPaired)
 	if err != nil {
 		return nil, err
 	}
+	if len(list) == 0 {
+		return nil, token.ErrNotFound
+	}
+	found := &list[0]
+	found.p.Kind, found.p.EndsAt = kind, found.familyEndsAt
 	// What ended with its family is told by the live record, as revoked.
-	if endedAt != familyEndedAt {
-		found.EndsAt = earlier(found.EndsAt, endedAt)
+	if found.endedAt != found.familyEndedAt {
+		found.p.EndsAt = earlier(found.p.EndsAt, found.endedAt)
 	}
 	if kind == token.KindAccess {
-		found.EndsAt = earlier(found.EndsAt, accessEndsAt)
+		found.p.EndsAt = earlier(found.p.EndsAt, found.accessEndsAt)
 	}
-	found.Live, err = s.loadOne(ctx, tx, h)
-	return &found, err
+	found.p.Live, err = s.loadOne(ctx, tx, found.of)
+	if err != nil {
+		return nil, err
+	}
+	return &found.p, nil
 }
 
 // earlier is the earlier of two instants, of which 0 is never.

@@ -16,10 +16,18 @@ import (
 // preparing takes a connection of its own, and when every connection is held by
 // a load that waits for another one, all wait for ever.
 func oftenUsed() []string {
-	return []string{credentialText, liveText(1), numbersText(1), generationsText(1), familiesText(1)}
+	return []string{credentialText, liveText(1), numbersText(1), generationsText(1), familiesText(1), accessText}
 }
 
 const credentialText = `SELECT token, generation, ends_at FROM credentials WHERE digest = $1 AND kind = $2`
+
+// accessText and refreshText read a pair by one of its digests.
+const (
+	accessText  = pairedText + `access = $1`
+	refreshText = pairedText + `refresh = $1`
+	pairedText  = `SELECT f.token, f.id, f.preauthorised, f.ends_at, f.ended_at, p.generation, p.access_ends_at, p.ended_at
+		FROM pairs p JOIN families f ON f.id = p.family WHERE p.`
+)
 
 // liveText reads n tokens and what of their merchants they are judged by.
 func liveText(n int) string {

@@ -24,6 +24,7 @@ type Store struct {
 	turn    chan struct{}
 	closing sync.Once
 
+	replays   replays
 	listeners atomic.Pointer[[]func(token.Change)]
 	feed      feed
 }

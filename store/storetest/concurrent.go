@@ -25,6 +25,7 @@ func RunConcurrent(t *testing.T, engine Engine) {
 		{"FiftyRenewalsLeaveOneLivePair", fiftyRenewals},
 		{"FiftyRenewalsWithoutGraceLeaveNone", fiftyRenewalsWithoutGrace},
 		{"AReplayIsFreshForOne", oneIsFresh},
+		{"WhoStopsWaitingForAReplayTakesNobodyAlong", leavingIsOnesOwn},
 		{"FamiliesBegunAtOnceAreAtMostTen", familiesAtOnce},
 		{"ManyFirstLoadsDoNotWaitForEachOther", manyFirstLoads},
 	} {

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -71,6 +73,35 @@ func oneIsFresh(h *house) {
 	})
 	if fresh.Load() != 1 {
 		h.t.Errorf("fresh for %d", fresh.Load())
+	}
+}
+
+// A caller who leaves takes nobody along.
+func leavingIsOnesOwn(h *house) {
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if fresh, err := h.Record(gone, h.digest(), h.clock.instant()); fresh || !errors.Is(err, context.Canceled) {
+		h.t.Errorf("%v, %v", fresh, err)
+	}
+	digests := make([]token.Digest, 60)
+	for i := range digests {
+		digests[i] = h.digest()
+	}
+	h.atOnce(len(digests), func(i int, s *store.Store) {
+		mine, cancel := context.WithCancel(ctx)
+		defer cancel()
+		if i%3 == 0 {
+			go cancel()
+		}
+		fresh, err := s.Record(mine, digests[i], h.clock.instant().Add(time.Minute))
+		if (err != nil || !fresh) && (i%3 != 0 || !errors.Is(err, context.Canceled)) {
+			h.t.Errorf("%d: %v, %v", i, fresh, err)
+		}
+	})
+	for i, d := range digests {
+		if i%3 != 0 {
+			h.fresh(d, false)
+		}
 	}
 }
 
