@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"crypto/sha256"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -33,7 +34,7 @@ func readJWS(text []byte) (j jws, ok bool) {
 		return jws{}, false
 	}
 	j.signed = c.signed
-	if j.mac, err = spelling.AppendDecode(nil, c.signature); err != nil {
+	if j.mac, err = spelling.AppendDecode(nil, c.signature); err != nil || len(j.mac) != sha256.Size {
 		return jws{}, false
 	}
 	kid, ok := readSignedHeader(header)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -38,10 +39,14 @@ var ErrBusy = errors.New("auth: too many passwords are being checked")
 // Hasher hashes passwords with argon2id, few at a time: each costs 19 MiB and
 // tens of milliseconds, and they must not starve the proxy beside them.
 type Hasher struct {
-	room chan struct{}
-	wait time.Duration
-	none string // a hash that no password has, for users who do not exist
+	room   chan struct{}
+	wait   time.Duration
+	none   string // a hash that no password has, for users who do not exist
+	hashed atomic.Uint64
 }
+
+// Hashed is how many passwords were hashed since the start, for metrics.
+func (h *Hasher) Hashed() uint64 { return h.hashed.Load() }
 
 // NewHasher makes room for a number of hashes at once; 0 means half the
 // processors, at least one.
@@ -72,6 +77,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer h.leave()
+	h.hashed.Add(1)
 	key := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonLanes, argonKey)
 	text := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonLanes,
@@ -97,6 +103,7 @@ func (h *Hasher) Matches(ctx context.Context, phc string, password []byte) (bool
 		return false, err
 	}
 	defer h.leave()
+	h.hashed.Add(1)
 	key := argon2.IDKey(password, kept.salt, kept.time, kept.memory, kept.lanes, uint32(len(kept.key)))
 	same := subtle.ConstantTimeCompare(key, kept.key) == 1
 	return same && !nobody && len(password) > 0, nil

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,6 +45,8 @@ type rig struct {
 	verifier *auth.Verifier
 	exchange *issue.Exchanger
 	minter   *issue.Minter
+	revoked  *auth.Revoked
+	hasher   *auth.Hasher
 	source   token.Source
 	used     []token.Use
 }
@@ -92,6 +95,25 @@ func (l *loader) LoadClient(ctx context.Context, id string) (*token.Live, []toke
 	return l.store.LoadClient(ctx, id)
 }
 
+func (l *loader) LoadUser(ctx context.Context, email string) (*token.Principal, string, error) {
+	if err := l.begin(ctx); err != nil {
+		return nil, "", err
+	}
+	return l.store.LoadUser(ctx, email)
+}
+
+// hasher is one for all tests: what no user has is hashed once.
+var hasher = func() func(testing.TB) *auth.Hasher {
+	once := sync.OnceValues(func() (*auth.Hasher, error) { return auth.NewHasher(2) })
+	return func(t testing.TB) *auth.Hasher {
+		h, err := once()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+}()
+
 // hmacKey and edKey are the keys of every rig, hmacKey the one that signs.
 var (
 	hmacKey = token.SigningKey{ID: "k1", Alg: token.HS256, Secret: bytes.Repeat([]byte("0123456789abcdef"), 2)}
@@ -112,6 +134,9 @@ func newRig(t testing.TB) *rig {
 	r.cache, err = cache.New(cache.Options{MaxBytes: 8 << 20})
 	r.ok(err)
 	t.Cleanup(func() { _ = r.cache.Close() })
+	r.revoked, err = auth.NewRevoked(t.Context(), r.store, r.time)
+	r.ok(err)
+	r.store.OnChange(r.revoked.Apply)
 	r.store.OnChange(r.cache.Forget)
 	r.keys, err = auth.NewKeySet(r.cache.ForgetAll, hmacKey, edKey)
 	r.ok(err)
@@ -123,17 +148,25 @@ func newRig(t testing.TB) *rig {
 	}, 1000)
 	r.ok(err)
 	r.loader = &loader{store: r.store}
-	r.verifier, err = auth.New(auth.Options{
-		Memory: r.cache, Loader: r.loader, Keys: r.keys, Issuer: issuer, Throttle: r.throttle, Uses: r.uses,
-	})
-	r.ok(err)
+	r.hasher = hasher(t)
 	r.exchange, err = issue.NewExchanger(issue.Options{
 		Memory: r.cache, Loader: r.loader, Throttle: r.throttle, Signing: r.keys.Signing, Issuer: issuer,
 		Within:   func(*token.Live, token.Source) bool { return true },
 		Lifetime: 10 * time.Minute, Rand: rand.Reader,
 	})
 	r.ok(err)
-	r.minter = &issue.Minter{Rand: rand.Reader, Now: r.time}
+	master, err := issue.ParseMasterKey(bytes.Repeat([]byte{9}, 32))
+	r.ok(err)
+	r.minter = &issue.Minter{Rand: rand.Reader, Now: r.time, Master: master}
+	r.verifier, err = auth.New(auth.Options{
+		Memory: r.cache, Loader: r.loader, Keys: r.keys, Issuer: issuer, Throttle: r.throttle, Uses: r.uses,
+		Revoked: r.revoked, Marker: r.store, People: r.loader, Hasher: r.hasher,
+		Signatures: &auth.Signatures{
+			Secrets: issue.Opener{Finder: r.store, Master: master, Now: r.time}, Clients: r.exchange, Replay: r.store,
+		},
+		Timeout: 10 * time.Second, // of a busy machine: no test here is about it but where it says so
+	})
+	r.ok(err)
 	return r
 }
 

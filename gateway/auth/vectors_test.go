@@ -64,6 +64,9 @@ func TestWycheproofJWS(t *testing.T) {
 			if _, reason := set.verify([]byte(v.JWS)); reason == token.Allowed {
 				t.Errorf("%d %s: accepted whole", v.TcID, v.Comment)
 			}
+			if j, read := readJWS([]byte(v.JWS)); read && v.Result != "valid" && macOf(key.secret, j.signed, j.mac) {
+				t.Errorf("%d %s: accepted as signed parameters", v.TcID, v.Comment)
+			}
 			c, ok := cut([]byte(v.JWS))
 			if !ok {
 				continue
@@ -139,6 +142,10 @@ func TestWycheproofHMAC(t *testing.T) {
 			want := v.Result == "valid" && g.TagSize == 256
 			if got := key.signed(unhex(t, v.Msg), unhex(t, v.Tag)); got != want {
 				t.Errorf("%d %s: accepted = %v, want %v", v.TcID, v.Comment, got, want)
+			}
+			want = want && len(key.secret) >= leastSecret
+			if got := macOf(key.secret, unhex(t, v.Msg), unhex(t, v.Tag)); got != want {
+				t.Errorf("%d %s: taken for signed = %v, want %v", v.TcID, v.Comment, got, want)
 			}
 		}
 	}
