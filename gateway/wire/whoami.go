@@ -10,7 +10,7 @@ import (
 )
 
 // Whoami words the answer of GET /api/whoami: what a caller may know of its own
-// token. Phones are a count and their last two digits, so that a stolen token
+// token, or a dashboard user of itself. Phones are a count and their last two digits, so that a stolen token
 // does not give its owner's numbers away.
 type Whoami struct{}
 
@@ -18,7 +18,11 @@ type Whoami struct{}
 func (Whoami) Answer(resp *fasthttp.Response, p *token.Principal, v *token.Visit) {
 	l := p.Live
 	b := []byte(`{"token":`)
-	b = AppendString(b, string(l.Handle))
+	if p.User != "" {
+		b = AppendString([]byte(`{"user":`), p.User)
+	} else {
+		b = AppendString(b, string(l.Handle))
+	}
 	b = AppendMember(b, "merchant", l.Merchant)
 	b = AppendMember(b, "environment", l.Environment.String())
 	b = AppendInstant(append(b, `,"expires_at":`...), l.ExpiresAt)
