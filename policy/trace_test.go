@@ -135,7 +135,7 @@ func TestExplainIsBoundedWhateverTheRequest(t *testing.T) {
 		pairs = append(pairs, "country="+strings.Repeat("C", 1000), "operator=O\n\x00\xff")
 	}
 	_, lines := explained(payment(checkout(t), pairs...))
-	if all := strings.Join(lines, "\n"); len(all) > 4000 || strings.ContainsAny(all, "\x00\xff") {
+	if all := strings.Join(lines, "\n"); len(all) > 4000 || strings.Contains(all, "\x00") || strings.Contains(all, "\xff") {
 		t.Errorf("explain answers %d bytes: %.300q", len(all), all)
 	}
 }
