@@ -47,6 +47,7 @@ type rig struct {
 	minter   *issue.Minter
 	revoked  *auth.Revoked
 	hasher   *auth.Hasher
+	signs    map[token.Handle][]byte // signing secrets
 	source   token.Source
 	used     []token.Use
 }
