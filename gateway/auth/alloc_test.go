@@ -37,6 +37,31 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 	f("revoked key", revoked.key, token.TokenRevoked)
 }
 
+// So does a remembered pair, password and set of signed parameters.
+func TestVerifyAllocatesNothingForOtherKinds(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	r := newRig(t)
+	m := r.add(r.signing, enhanced)
+	plain := r.add(r.signing)
+	access, _, _ := r.access(m, true)
+	r.person("ama@example.com", "correct horse")
+	now := r.time()
+	for _, p := range []*token.Presented{pairOf(m.key, access), basicOf("ama@example.com", "correct horse"), signed(r.jws(plain, nil))} {
+		r.settleOf(p)
+		wrong := 0
+		n := testing.AllocsPerRun(10_000, func() {
+			if _, reason := r.verifier.Verify(p, &r.source, now); reason != token.Allowed {
+				wrong++
+			}
+		})
+		if n != 0 || wrong != 0 {
+			t.Errorf("a remembered %v: %v allocations, %d times refused", p.Kind, n, wrong)
+		}
+	}
+}
+
 func BenchmarkVerify(b *testing.B) {
 	r := newRig(b)
 	m := r.add()

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -308,6 +310,55 @@ func (r *rig) change(m made, edit func(*token.Token)) {
 	edit(&t)
 	_, err = r.store.ReplaceToken(r.t.Context(), act, t, t.Version)
 	r.ok(err)
+}
+
+// throttleAt changes how many failures are allowed.
+func (r *rig) throttleAt(n int) {
+	r.t.Helper()
+	r.ok(r.throttle.Change(n, window))
+}
+
+func (r *rig) newRevoked() *auth.Revoked {
+	r.t.Helper()
+	return r.revokedFrom(r.store)
+}
+
+func (r *rig) revokedFrom(from auth.RevokedLoader) *auth.Revoked {
+	r.t.Helper()
+	set, err := auth.NewRevoked(r.t.Context(), from, r.time)
+	r.ok(err)
+	return set
+}
+
+// verifierWith is a verifier beside the rig's own, with another set.
+func (r *rig) verifierWith(set *auth.Revoked) *auth.Verifier {
+	r.t.Helper()
+	v, err := auth.New(auth.Options{Memory: r.cache, Loader: r.loader, Keys: r.keys, Issuer: issuer, Throttle: r.throttle, Revoked: set})
+	r.ok(err)
+	return v
+}
+
+// jtiOf is the jti of a JWT, whatever has become of it.
+func (r *rig) jtiOf(jwt []byte) string {
+	r.t.Helper()
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(string(jwt), ".")[1])
+	r.ok(err)
+	var claims struct{ JTI string }
+	r.ok(json.Unmarshal(payload, &claims))
+	return claims.JTI
+}
+
+// lists is a store of revoked JWTs that can be down.
+type lists struct {
+	ids []string
+	err error
+}
+
+func (l *lists) RevokedJTIs(context.Context) (out []token.RevokedJTI, err error) {
+	for _, id := range l.ids {
+		out = append(out, token.RevokedJTI{JTI: id, EndsAt: 1 << 60})
+	}
+	return out, l.err
 }
 
 var errDown = fmt.Errorf("the store is down")
