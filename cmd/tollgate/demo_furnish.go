@@ -92,22 +92,11 @@ func (d *demo) furnish(ctx context.Context) (secrets, error) {
 		return nil, err
 	}
 
-	for _, t := range []struct{ variable, body string }{
-		{"TG_KEY_ELSEWHERE", `"name":"Another office","ip_whitelist":["192.0.2.0/24"],` + composition},
-		{"TG_KEY_READER", `"name":"Reports","allowed_methods":["GET"],` + composition},
-		{"TG_KEY_EXPIRED", `"name":"Last season","expires_in":"1s",` + composition},
-		{"TG_KEY_REVOKED", `"name":"Lost laptop",` + composition},
-	} {
-		answer, err := api.demoToken(merchant.ID, `"credentials":["key"],`+t.body)
-		if err != nil {
-			return nil, err
-		}
-		made[t.variable] = answer.Credentials.Key
-		if t.variable == "TG_KEY_REVOKED" {
-			if err := api.call(http.MethodPost, "/admin/v1/tokens/"+answer.Token.ID+"/revoke", nil, nil); err != nil {
-				return nil, err
-			}
-		}
+	if err := api.furnishRefused(merchant.ID, composition, made); err != nil {
+		return nil, err
+	}
+	if err := api.furnishDialects(merchant.ID, composition, made); err != nil {
+		return nil, err
 	}
 	if err := api.call(http.MethodPatch, "/admin/v1/merchants/"+merchant.ID, map[string]string{"name": demoMerchant}, nil); err != nil {
 		return nil, err
@@ -120,12 +109,35 @@ func (d *demo) furnish(ctx context.Context) (secrets, error) {
 	return made, ctx.Err()
 }
 
+// furnishRefused makes the tokens that are there to be refused.
+func (r *remote) furnishRefused(merchant, composition string, made secrets) error {
+	for _, t := range []struct{ variable, body string }{
+		{"TG_KEY_ELSEWHERE", `"name":"Another office","ip_whitelist":["192.0.2.0/24"],` + composition},
+		{"TG_KEY_READER", `"name":"Reports","allowed_methods":["GET"],` + composition},
+		{"TG_KEY_EXPIRED", `"name":"Last season","expires_in":"1s",` + composition},
+		{"TG_KEY_REVOKED", `"name":"Lost laptop",` + composition},
+	} {
+		answer, err := r.demoToken(merchant, `"credentials":["key"],`+t.body)
+		if err != nil {
+			return err
+		}
+		made[t.variable] = answer.Credentials.Key
+		if t.variable == "TG_KEY_REVOKED" {
+			if err := r.call(http.MethodPost, "/admin/v1/tokens/"+answer.Token.ID+"/revoke", nil, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 type demoAnswer struct {
 	Token       tokenView
 	Credentials struct {
 		Key          string
 		ClientID     string `json:"client_id"`
 		ClientSecret string `json:"client_secret"`
+		Signing      string `json:"signing_secret"`
 	}
 }
 
@@ -152,7 +164,7 @@ func (d *demo) sayAgain(ctx context.Context, merchant string, c *demoCommand, io
 	}
 	fmt.Fprintf(io.out, "# The lines below use the variables that the first start made:\n")
 	for _, v := range demoVariables {
-		fmt.Fprintf(io.out, "#   %-17s %s\n", v.name, v.means)
+		fmt.Fprintf(io.out, "#   %-22s %s\n", v.name, v.means)
 	}
 	if c.Credentials != "" {
 		if _, err := os.Stat(c.Credentials); err != nil {
