@@ -159,6 +159,7 @@ func (x *explainer) identify() token.Reason {
 	switch {
 	case r.Principal != nil:
 		p.principal = r.Principal
+		x.presentSigned()
 		x.note(4, "credentials", token.Allowed, "judged as the token itself")
 		if reason = r.Principal.Standing(now); reason == token.Allowed && r.Principal.Live.Enhanced {
 			reason = token.AccessTokenRequired
@@ -182,6 +183,17 @@ func (x *explainer) identify() token.Reason {
 		return x.note(6, "decidable", reason, "")
 	}
 	return x.note(5, "token", reason, "")
+}
+
+// presentSigned keeps signed parameters of a request that is judged as a token's
+// own: they say what it is about. Whose signature they have is not asked.
+func (x *explainer) presentSigned() {
+	p := x.passage
+	first := p.dialect
+	if p.present() != token.Allowed || p.presented.Kind != token.KindSigned {
+		p.dialect = first
+		p.presented.Reset()
+	}
 }
 
 // prove is row 5 of a request that is signed whole. It records nothing.

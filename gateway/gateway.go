@@ -21,8 +21,8 @@ import (
 type Dialect interface {
 	// Name is the word that routes list, such as "payment".
 	Name() string
-	// Present looks for the dialect's credential. Found and Malformed fill p in
-	// with slices that alias the header; Absent leaves it alone. A value that is
+	// Present looks for the dialect's credential. Found, Malformed and Ambiguous
+	// fill p in with slices that alias the header; Absent leaves it alone. A value that is
 	// on the dialect's carrier but of a shape it cannot read is Malformed:
 	// another dialect of the route may claim it.
 	Present(h *fasthttp.RequestHeader, p *token.Presented) token.Presence

@@ -24,7 +24,7 @@ func (p *passage) present() token.Reason {
 			return token.CredentialsAmbiguous
 		case claim == token.Absent:
 			claim, p.dialect, p.presented = presence, d, p.candidate
-		case !sameBytes(p.presented.Secret, p.candidate.Secret):
+		case !sameCarrier(&p.presented, &p.candidate):
 			return token.CredentialsAmbiguous
 		case claim == token.Malformed && presence == token.Found:
 			claim, p.dialect, p.presented = presence, d, p.candidate
@@ -39,11 +39,14 @@ func (p *passage) present() token.Reason {
 	return token.Allowed
 }
 
-// sameBytes reports whether two slices are the very same place of a header, or
-// both nothing at all: values that no dialect could take apart.
-func sameBytes(a, b []byte) bool {
+// sameCarrier reports whether two dialects looked at the very same place of the
+// request. Two that found nothing readable in it both looked at Authorization,
+// unless one of them reads the query: the other carriers hold something or are
+// not there.
+func sameCarrier(p, q *token.Presented) bool {
+	a, b := p.Secret, q.Secret
 	if len(a) == 0 || len(b) == 0 {
-		return len(a) == len(b)
+		return len(a) == len(b) && (p.Dialect == signatureDialect) == (q.Dialect == signatureDialect)
 	}
 	return len(a) == len(b) && &a[0] == &b[0]
 }

@@ -157,6 +157,26 @@ func TestMonitorAndExplainUseNothingUp(t *testing.T) {
 	}
 }
 
+// A request that is explained as a token's own is about what its parameters say,
+// whoever signed them.
+func TestExplainReadsSignedParameters(t *testing.T) {
+	r, n, q := newSignedRig(t)
+	f := func(country, want string) {
+		t.Helper()
+		jws := n.jws(q, `{"data":{"country":"`+country+`","payment":{"operator":"ORANGE"},"payer":{"phone":"+2250707070707"}}}`)
+		x := explainOf(request("GET", "/v1/payments/1?signature="+jws[:len(jws)-2]+"AA", ""))
+		x.Principal = q
+		if e, err := r.gateway.Explain(context.Background(), x); err != nil || e.Reason.Code() != want {
+			t.Errorf("%s is explained as %+v, %v", country, e, err)
+		}
+	}
+	f("CI", "allowed")
+	f("ML", "country_not_allowed")
+	if used, verified, _ := n.count(); used+verified != 0 {
+		t.Errorf("%d used, %d verified", used, verified)
+	}
+}
+
 // explainOf is the request to explain that a text over the wire would be.
 func explainOf(text string) gateway.ExplainRequest {
 	head, body, _ := strings.Cut(text, "\r\n\r\n")
@@ -360,6 +380,9 @@ func TestTwoDialectsInOneRequest(t *testing.T) {
 				t.Errorf("%s and %s: %+v", a.name, b.name, got)
 			}
 		}
+	}
+	if a := r.raw(t, request("GET", "/v1/status/1?signature=", "", "Authorization: Bearer")); a.status != 400 {
+		t.Errorf("two carriers with nothing in them: %+v", a)
 	}
 	for _, pair := range [][2]string{{"token", key}, {"X-API-KEY", key}, {"ACCESS-TOKEN", "tgo_x"}, {"X-Signature", "t=1"}, {"X-Client-Id", client}, {"Authorization", "Bearer " + key}} {
 		line := pair[0] + ": " + pair[1]
