@@ -29,6 +29,9 @@ import (
 	"tollgate/policy/token"
 )
 
+// The verifier is taken for what proves signatures where Options name nobody.
+var _ Signatures = (*auth.Verifier)(nil)
+
 // oneSecret is the signing secret of oneToken, and a memory that is never asked.
 type oneSecret struct{ secret []byte }
 
