@@ -13,6 +13,9 @@ const maxSigningKeys = 16
 
 func (r *reader) checkTokens(t *Tokens) {
 	r.span("tokens.access_ttl", t.AccessTTL, time.Second, day)
+	if t.AccessTTL >= time.Second && t.AccessTTL%time.Second != 0 {
+		r.fail("tokens.access_ttl", "%s is no whole number of seconds, which is what JWTs count in; write %s", durationText(t.AccessTTL), durationText(t.AccessTTL.Truncate(time.Second)))
+	}
 	if len(t.Issuer) > 255 || !visible(t.Issuer) {
 		r.fail("tokens.issuer", "%s is no issuer; write a name or a URL in visible ASCII, without #", quote(t.Issuer))
 	}
