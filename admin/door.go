@@ -5,9 +5,13 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"runtime"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
+
+	"tollgate/policy/token"
 )
 
 // door is what every request passes on its way to the mux and back: it names
@@ -105,7 +109,16 @@ func (d *door) recovered(out *answer, v *visit, fault any) {
 	if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(fault)
 	}
-	d.logger.Error("admin panic", zap.String("request_id", v.requestID), zap.Any("panic", fault), zap.Stack("stack"))
+	words := "left out: it could quote a request"
+	switch f := fault.(type) {
+	case runtime.Error: // numbers and types
+		words = f.Error()
+	case string:
+		if strings.HasPrefix(f, "BUG:") {
+			words = f
+		}
+	}
+	d.logger.Error("admin panic", zap.String("request_id", v.requestID), zap.String("panic", words), zap.Stack("stack"))
 	if out.status == 0 {
 		writeProblem(out, v, internalError())
 	}
@@ -115,12 +128,23 @@ func internalError() *problem {
 	return refuse(http.StatusInternalServerError, codeInternal, "Something went wrong here; the log has it under the request id.")
 }
 
+// known is a method for the log: one that HTTP has, for anything else is a
+// client's own word, which could be a secret.
+func known(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions, http.MethodConnect, http.MethodTrace:
+		return method
+	}
+	return token.Hidden
+}
+
 // log writes the request's one event. It carries the route's pattern, never the
 // raw path, which can hold a phone number.
 func (d *door) log(r *http.Request, v *visit, out *answer, took time.Duration) {
 	fields := []zap.Field{
 		zap.String("request_id", v.requestID),
-		zap.String("method", r.Method),
+		zap.String("method", known(r.Method)),
 		zap.String("route", r.Pattern),
 		zap.Int("status", out.status),
 		zap.String("code", v.code),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"tollgate/policy/token"
@@ -35,8 +36,9 @@ const (
 	codeInternal       = "internal_error"
 )
 
-// problem is the RFC 9457 body of every refusal of this API. It holds nothing
-// of what was submitted but the names of fields.
+// problem is the RFC 9457 body of every refusal of this API. Of what was
+// submitted it quotes the word that is wrong, never what can be told to be a
+// secret or somebody's number.
 type problem struct {
 	Type      string         `json:"type" format:"uri" doc:"urn:tollgate:reason: and the code"`
 	Title     string         `json:"title"`
@@ -72,9 +74,35 @@ func refuse(status int, code, detail string) *problem {
 func refuseFields(bad token.FieldErrors) *problem {
 	p := refuse(http.StatusUnprocessableEntity, codeInvalid, countFields(len(bad)))
 	for _, e := range bad {
-		p.Errors = append(p.Errors, fieldProblem{Field: e.Field, Message: e.Message})
+		p.Errors = append(p.Errors, fieldProblem{Field: token.Redact(e.Field), Message: redactQuoted(e.Message)})
 	}
 	return p
+}
+
+// redactQuoted hides what may be a secret in the quoted parts of a message,
+// which are what was submitted; the rest is our own words.
+func redactQuoted(message string) string {
+	var b strings.Builder
+	for {
+		open := strings.IndexByte(message, '"')
+		if open < 0 {
+			return b.String() + message
+		}
+		end := open + 1
+		for end < len(message) && message[end] != '"' {
+			if message[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		end = min(end, len(message))
+		b.WriteString(message[:open+1] + token.Redact(message[open+1:end]))
+		message = message[end:]
+		if message != "" {
+			b.WriteByte('"')
+			message = message[1:]
+		}
+	}
 }
 
 func countFields(n int) string {

@@ -13,6 +13,9 @@ const maxSigningKeys = 16
 
 func (r *reader) checkTokens(t *Tokens) {
 	r.span("tokens.access_ttl", t.AccessTTL, time.Second, day)
+	if t.AccessTTL >= time.Second && t.AccessTTL%time.Second != 0 {
+		r.fail("tokens.access_ttl", "%s is no whole number of seconds, which is what JWTs count in; write %s", durationText(t.AccessTTL), durationText(t.AccessTTL.Truncate(time.Second)))
+	}
 	r.span("tokens.opaque_ttl", t.OpaqueTTL, time.Second, day)
 	r.span("tokens.refresh.grace", t.Refresh.Grace, 0, 5*time.Minute)
 	r.span("tokens.refresh.absolute", t.Refresh.Absolute, time.Minute, 366*day)

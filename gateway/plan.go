@@ -46,7 +46,7 @@ type RouteSpec struct {
 	Path    string   // literal segments, {name} for one segment, {name...} for the rest
 	Methods []string // at least one; GET covers HEAD
 
-	Upstream string // for both environments, or "" and the two below
+	Upstream string // for both environments, or "" and the two below; one of them will do where Rule.Environment is its own
 	Live     string
 	Test     string
 

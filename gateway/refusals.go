@@ -61,11 +61,16 @@ func (p *passage) fillRefusal(reason token.Reason) {
 	case token.BodyAmbiguous, token.BodyUnsupported:
 		r.Detail = p.input.Detail
 	case token.CountryNotAllowed, token.OperatorNotAllowed, token.PaymentMethodNotAllowed:
-		r.Country, r.Operator, r.Method = string(p.verdict.Country), string(p.verdict.Operator), string(p.verdict.Method)
+		r.Country, r.Operator, r.Method = shown(p.verdict.Country), shown(p.verdict.Operator), shown(p.verdict.Method)
 	case token.PhoneNotAllowed:
 		r.Phone = token.MaskPhone(string(p.verdict.Phone))
 	}
 }
+
+// shown is a client's own word in the answer to it, cut, and without what can be
+// told to be a secret or somebody's number: answers end up in the logs of whoever
+// stands between.
+func shown(word []byte) string { return token.Redact(string(word[:min(len(word), maxLoggedWord)])) }
 
 // crash answers a request whose handling panicked. The process lives on, the
 // connection does not.

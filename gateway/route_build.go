@@ -60,9 +60,13 @@ func (r *route) resolveUpstreams(spec *RouteSpec, s *snapshot) error {
 		live, test = spec.Upstream, spec.Upstream
 	}
 	for _, side := range []struct {
+		of   token.Environment
 		name string
 		into **upstream
-	}{{live, &r.live}, {test, &r.test}} {
+	}{{token.EnvLive, live, &r.live}, {token.EnvTest, test, &r.test}} {
+		if only := spec.Rule.Environment; side.name == "" && only != token.EnvAny && only != side.of {
+			continue // row 7 refuses who would need it
+		}
 		u := s.upstreams[side.name]
 		if u == nil {
 			return fmt.Errorf("upstream %q does not exist, or is itself in error", side.name)

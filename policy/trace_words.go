@@ -28,9 +28,10 @@ func describe(f *token.Facts) string {
 // shorten keeps a long list of values from filling an answer.
 func shorten(list []token.Fact) []token.Fact { return list[:min(len(list), 8)] }
 
-// quoted is a value of a request, cut and escaped for a sentence.
+// quoted is a value of a request for a sentence: cut, escaped, and without what
+// can be told to be a secret or somebody's number.
 func quoted(value []byte) string {
-	return strconv.QuoteToASCII(string(value[:min(len(value), maxCode)]))
+	return strconv.QuoteToASCII(token.Redact(string(value[:min(len(value), maxCode)])))
 }
 
 func in(country []byte) string {

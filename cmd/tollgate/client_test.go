@@ -75,9 +75,10 @@ func (s *client) try(method, path, body string) (status int, answer string) {
 type made struct {
 	Token       tokenView
 	Credentials struct {
-		Key          string
-		ClientID     string `json:"client_id"`
-		ClientSecret string `json:"client_secret"`
+		Key           string
+		ClientID      string `json:"client_id"`
+		ClientSecret  string `json:"client_secret"`
+		SigningSecret string `json:"signing_secret"`
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,6 +53,9 @@ type desk struct {
 	minter   *issue.Minter
 	key      token.SigningKey
 	used     []*token.Principal
+	using    sync.Mutex
+	hear     func(token.Change)
+	throttle *auth.Throttle
 	exchange *issue.Exchanger
 }
 
@@ -69,13 +73,23 @@ func newDesk(t testing.TB) *desk {
 	d.cache, err = cache.New(cache.Options{MaxBytes: 1 << 20})
 	d.ok(err)
 	t.Cleanup(func() { _ = d.cache.Close() })
-	s.OnChange(d.cache.Forget)
-	throttle, err := auth.NewThrottle(failures, time.Minute)
+	s.OnChange(func(c token.Change) {
+		if d.hear != nil { // before the cache does
+			d.hear(c)
+		}
+		d.cache.Forget(c)
+	})
+	d.throttle, err = auth.NewThrottle(failures, time.Minute)
 	d.ok(err)
 	d.exchange, err = issue.NewExchanger(issue.Options{
-		Memory: d.cache, Loader: d.store, Throttle: throttle, Within: policy.Within, Issuer: "https://gateway.example/a&b",
+		Memory: d.cache, Loader: d.store, Throttle: d.throttle, Within: policy.Within, Issuer: "https://gateway.example/a&b",
 		Signing: func() token.SigningKey { return d.key }, Lifetime: 10 * time.Minute, Rand: rand.Reader,
-		Used: func(p *token.Principal, _ *token.Source, _ token.Instant) { d.used = append(d.used, p) },
+		Used: func(p *token.Principal, _ *token.Source, _ token.Instant) {
+			d.using.Lock()
+			defer d.using.Unlock()
+			d.used = append(d.used, p)
+		},
+		Now: func() time.Time { return d.now },
 	})
 	d.ok(err)
 	d.minter = newMinter(t)
@@ -422,9 +436,8 @@ func TestANewClientIsKnownAtOnce(t *testing.T) {
 // Options that would issue nonsense are refused.
 func TestNewExchangerRefuses(t *testing.T) {
 	d := newDesk(t)
-	throttle, _ := auth.NewThrottle(failures, time.Minute)
 	good := issue.Options{
-		Memory: d.cache, Loader: d.store, Throttle: throttle, Within: policy.Within, Issuer: "i",
+		Memory: d.cache, Loader: d.store, Throttle: d.throttle, Within: policy.Within, Issuer: "i",
 		Signing: func() token.SigningKey { return d.key }, Lifetime: time.Second, Rand: rand.Reader,
 	}
 	if _, err := issue.NewExchanger(good); err != nil {
