@@ -41,15 +41,12 @@ func (Signature) Present(h *fasthttp.RequestHeader, p *token.Presented) token.Pr
 // Refuse writes what oauth writes.
 func (Signature) Refuse(resp *fasthttp.Response, r *token.Refusal) { wire.RefuseBearer(resp, r) }
 
-var (
-	signatureName = []byte("signature")
-	pairSeparator = []byte{'&'}
-)
+var signatureName = []byte("signature")
 
 // signedQuery finds the one `signature` of a target's query. It is malformed
-// where there are two, where its name is spelled with escapes, which an
-// upstream would take for the same name, and where it is no compact JWS, which
-// never needs an escape. It does not allocate.
+// where there are two, where a name is one that an upstream could take for it,
+// and where it is no compact JWS, which never needs an escape. It does not
+// allocate.
 func signedQuery(target []byte) (jws []byte, presence token.Presence) {
 	at := bytes.IndexByte(target, '?')
 	if at < 0 {
@@ -57,42 +54,58 @@ func signedQuery(target []byte) (jws []byte, presence token.Presence) {
 	}
 	for rest := target[at+1:]; len(rest) > 0; {
 		var pair []byte
-		pair, rest, _ = bytes.Cut(rest, pairSeparator)
-		name, value := pair, []byte(nil)
-		if equals := bytes.IndexByte(pair, '='); equals >= 0 {
-			name, value = pair[:equals], pair[equals+1:]
+		pair, rest, _ = bytes.Cut(rest, []byte{'&'})
+		// Some readers split at a semicolon too: what stands behind one must not
+		// be a signature to them that is none to us.
+		for first := true; ; first = false {
+			piece, behind, cut := bytes.Cut(pair, []byte{';'})
+			name, value, _ := bytes.Cut(piece, []byte{'='})
+			if resemblesSignature(name) {
+				plain := first && !cut && bytes.Equal(name, signatureName)
+				if presence != token.Absent || !plain || !wire.IsCompactJWS(value) {
+					return value, token.Malformed
+				}
+				jws, presence = value, token.Found
+			}
+			if !cut {
+				break
+			}
+			pair = behind
 		}
-		plain := bytes.Equal(name, signatureName)
-		if !plain && !disguised(name) {
-			continue
-		}
-		if presence != token.Absent || !plain || !wire.IsCompactJWS(value) {
-			return value, token.Malformed
-		}
-		jws, presence = value, token.Found
 	}
 	return jws, presence
 }
 
-// disguised reports whether name is "signature" once its escapes are undone.
-func disguised(name []byte) bool {
-	matched, escaped := 0, false
+// resemblesSignature reports whether some reader of queries would take name for
+// "signature", or for a member of it: it is the same once escapes are undone,
+// whatever its case, behind spaces, which PHP drops, and up to a [ or a dot that
+// begins a member's name, or a NUL that ends a string in C.
+func resemblesSignature(name []byte) bool {
+	matched := 0
 	for i := 0; i < len(name); i++ {
 		c := name[i]
-		if c == '%' {
+		switch c {
+		case '+':
+			c = ' '
+		case '%':
 			decoded, ok := wire.Unescape(name[i+1:])
 			if !ok {
 				return false
 			}
-			c, escaped = decoded, true
+			c = decoded
 			i += 2
 		}
-		if matched == len(signatureName) || c != signatureName[matched] {
+		switch {
+		case matched == 0 && c == ' ':
+		case matched == len(signatureName):
+			return c == '[' || c == '.' || c == 0
+		case c|0x20 != signatureName[matched]:
 			return false
+		default:
+			matched++
 		}
-		matched++
 	}
-	return escaped && matched == len(signatureName)
+	return matched == len(signatureName)
 }
 
 // presentMAC takes `t=<unix>,v1=<hex>` apart: one spelling, so that a signature
