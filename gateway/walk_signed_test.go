@@ -35,8 +35,8 @@ var _ Signatures = (*auth.Verifier)(nil)
 // oneSecret is the signing secret of oneToken, and a memory that is never asked.
 type oneSecret struct{ secret []byte }
 
-func (o oneSecret) SigningSecrets(context.Context, token.Handle) ([][]byte, error) {
-	return [][]byte{bytes.Clone(o.secret)}, nil
+func (o oneSecret) LiveSecrets(context.Context, token.Handle) ([]token.SigningSecret, error) {
+	return []token.SigningSecret{{Secret: bytes.Clone(o.secret)}}, nil
 }
 
 func (o oneSecret) Client(context.Context, string) (*token.Live, error) {

@@ -3,6 +3,7 @@ package auth_test
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"tollgate/policy/token"
 )
@@ -33,6 +34,32 @@ func TestNobodyLocksAClientOutOfSignedBodies(t *testing.T) {
 		}
 		if reason = r.verifier.VerifyBody(q, message, &own, r.time()); reason != token.Allowed {
 			t.Fatalf("the body: %v", reason)
+		}
+	}
+}
+
+// Parameters that were signed with a secret which has been rotated are worth
+// nothing once its grace is over, however long they say they live and however
+// well they are remembered.
+func TestSignedParametersEndWithTheGraceOfTheirSecret(t *testing.T) {
+	r := newRig(t)
+	m := r.add(r.signing)
+	week := func(_, p map[string]any) { p["exp"] = r.time().Add(7 * 24 * time.Hour).Unix() }
+	old := r.jws(m, week)
+	r.signs[m.Handle] = r.rotate(m, token.KindSigning, time.Hour)
+	now := r.jws(m, week)
+	r.settleOf(signed(old))
+	r.settleOf(signed(now))
+	r.pass(time.Hour - time.Second)
+	r.wantOf(signed(old), token.Allowed)
+	r.pass(time.Second)
+	r.wantOf(signed(now), token.Allowed)
+	for range 3 {
+		if _, reason := r.verifier.Verify(signed(old), &r.source, r.time()); reason == token.Allowed {
+			t.Fatal("accepted after the grace")
+		}
+		if _, reason := r.verifier.Examine(signed(old), r.time()); reason == token.Allowed {
+			t.Fatal("explained as good after the grace")
 		}
 	}
 }

@@ -86,10 +86,12 @@ func (v *Verifier) examineSigned(p *token.Presented, at token.Instant) (*token.P
 	if err != nil {
 		return nil, verdict(err)
 	}
-	if reason := v.signedBy(live, j.signed, j.mac); reason != token.Allowed {
+	secretEnds, reason := v.signedBy(live, j.signed, j.mac)
+	if reason != token.Allowed {
 		return nil, reason
 	}
 	ends, ok := j.claim.ends(at)
+	ends = earlier(ends, secretEnds)
 	q := &token.Principal{Live: live, Kind: token.KindSigned, EndsAt: ends}
 	if !ok {
 		return q, token.TokenInvalid

@@ -21,7 +21,7 @@ const (
 // Secrets opens the live signing secrets of a token, newest first; none is no
 // error. They are the caller's to use and forget.
 type Secrets interface {
-	SigningSecrets(ctx context.Context, h token.Handle) ([][]byte, error)
+	LiveSecrets(ctx context.Context, h token.Handle) ([]token.SigningSecret, error)
 }
 
 // Clients finds the token that a client id belongs to, and is the cache with
@@ -83,14 +83,16 @@ func (v *Verifier) seekSigned(p *token.Presented, src *token.Source, at token.In
 	if err != nil {
 		return nil, v.missed(src, name, at, verdict(err))
 	}
-	if reason := v.signedBy(live, j.signed, j.mac); reason != token.Allowed {
+	secretEnds, reason := v.signedBy(live, j.signed, j.mac)
+	if reason != token.Allowed {
 		return nil, v.missed(src, name, at, reason)
 	}
 	ends, ok := j.claim.ends(at)
 	if !ok { // recognised, so not counted
 		return nil, token.TokenInvalid
 	}
-	q := &token.Principal{Live: live, Kind: token.KindSigned, EndsAt: ends}
+	// What is remembered must not outlive the grace of the secret that made it.
+	q := &token.Principal{Live: live, Kind: token.KindSigned, EndsAt: earlier(ends, secretEnds)}
 	v.memory.Remember(&p.Digest, s, q)
 	return q, token.Allowed
 }
@@ -109,24 +111,27 @@ func (v *Verifier) signer(h token.Handle, s token.Stamp, at token.Instant) (*tok
 	return live, joined, err
 }
 
-// signedBy reports whether text was signed with one of the token's live
-// secrets. It takes the same time whichever it was.
-func (v *Verifier) signedBy(live *token.Live, text, mac []byte) token.Reason {
+// signedBy is Allowed for a text that was signed with one of the token's live
+// secrets, and says when that secret ends; 0: it lives. It takes the same time
+// whichever it was.
+func (v *Verifier) signedBy(live *token.Live, text, mac []byte) (ends token.Instant, _ token.Reason) {
 	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
 	defer cancel()
-	secrets, err := v.signatures.Secrets.SigningSecrets(ctx, live.Handle)
+	secrets, err := v.signatures.Secrets.LiveSecrets(ctx, live.Handle)
 	if err != nil && !errors.Is(err, token.ErrNotFound) {
-		return token.CannotDecide
+		return 0, token.CannotDecide
 	}
 	right := false
-	for _, secret := range secrets {
-		right = macOf(secret, text, mac) || right
-		clear(secret)
+	for i := range secrets {
+		if macOf(secrets[i].Secret, text, mac) {
+			right, ends = true, secrets[i].EndsAt
+		}
+		clear(secrets[i].Secret)
 	}
 	if !right {
-		return token.SignatureInvalid
+		return 0, token.SignatureInvalid
 	}
-	return token.Allowed
+	return ends, token.Allowed
 }
 
 // macOf reports whether mac is the HMAC-SHA256 of text, all 32 bytes of it. A

@@ -24,10 +24,25 @@ type Opener struct {
 	Now    func() time.Time
 }
 
-// SigningSecrets is the signing secrets of a token that are good now, newest
-// first: one, or two while it rotates. None is nil and no error; nobody's is
-// token.ErrNotFound. The bytes are the caller's, to use and to clear.
+// SigningSecrets is LiveSecrets without their ends, for what is signed now and
+// not kept.
 func (o Opener) SigningSecrets(ctx context.Context, h token.Handle) ([][]byte, error) {
+	live, err := o.LiveSecrets(ctx, h)
+	if err != nil || len(live) == 0 {
+		return nil, err
+	}
+	secrets := make([][]byte, len(live))
+	for i := range live {
+		secrets[i] = live[i].Secret
+	}
+	return secrets, nil
+}
+
+// LiveSecrets is the signing secrets of a token that are good now, newest first:
+// one, or two while it rotates, of which the older ends with the grace. None is
+// nil and no error; nobody's is token.ErrNotFound. The bytes are the caller's, to
+// use and to clear.
+func (o Opener) LiveSecrets(ctx context.Context, h token.Handle) ([]token.SigningSecret, error) {
 	t, err := o.Finder.FindToken(ctx, h)
 	if err != nil {
 		return nil, err
@@ -46,10 +61,11 @@ func (o Opener) SigningSecrets(ctx context.Context, h token.Handle) ([][]byte, e
 		return nil, errors.New("issue: a signing secret is kept sealed, and there is no master key to open it with; set master_key_file")
 	}
 	slices.SortFunc(live, func(a, b token.Credential) int { return cmp.Compare(b.Generation, a.Generation) })
-	secrets := make([][]byte, len(live))
+	secrets := make([]token.SigningSecret, len(live))
 	for i, c := range live {
 		place := Place{Purpose: c.Kind.String(), Owner: string(h), Generation: c.Generation}
-		if secrets[i], err = o.Master.Open(place, c.Sealed); err != nil {
+		secrets[i].EndsAt = c.EndsAt
+		if secrets[i].Secret, err = o.Master.Open(place, c.Sealed); err != nil {
 			return nil, err
 		}
 	}

@@ -25,3 +25,16 @@ func (k SigningKey) String() string { return "signing key " + k.ID }
 
 // GoString is String: %#v tells no more.
 func (k SigningKey) GoString() string { return k.String() }
+
+// SigningSecret is one live secret that a token's requests are signed with, in
+// the clear. Whoever was handed it clears it after use. It prints as nothing.
+type SigningSecret struct {
+	Secret []byte
+	EndsAt Instant // when its rotation's grace ends; 0: lives
+}
+
+// String tells nothing of the secret.
+func (SigningSecret) String() string { return "signing secret" }
+
+// GoString is String.
+func (s SigningSecret) GoString() string { return s.String() }
