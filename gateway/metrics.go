@@ -63,6 +63,9 @@ func newMeters(r prometheus.Registerer) (*meters, error) {
 		}
 	}
 	m.lastReload.Set(1)
+	for _, outcome := range [...]string{"applied", "refused"} {
+		m.reloads.WithLabelValues(outcome) // there before the first, for alerts on an increase
+	}
 	return m, nil
 }
 

@@ -12,6 +12,7 @@ import (
 // A hundred callers who give one phone number to as many tokens at the same
 // time: exactly one succeeds, and everyone else is told that it is taken.
 func TestOneNumberBelongsToOneToken(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, siteConfig)
 	const callers = 100
 	tokens := make([]string, callers)
@@ -44,6 +45,7 @@ func TestOneNumberBelongsToOneToken(t *testing.T) {
 // A flood of made-up keys is answered 429 without a look-up in the store, while
 // a good key and a revoked one from the same address are answered as always.
 func TestFloodOfMadeUpKeysCostsNoLookup(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, siteConfig+"auth_throttle: {failures: 5, window: 1h}\n")
 	goodKey, dead := s.token(composed), s.token(composed)
 	s.api("POST", "/admin/v1/tokens/"+dead.Token.ID+"/revoke", "", http.StatusOK, nil)
@@ -93,6 +95,7 @@ func madeUp(t *testing.T, id string, i int) string {
 
 // A good key costs one look-up however many requests arrive with it at once.
 func TestOneLoadForManyRequests(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, siteConfig)
 	key := s.token(composed).Credentials.Key
 	before := s.metric("tollgate_store_seconds_count", `op="load_credential"`)

@@ -52,6 +52,7 @@ type reasonRow struct {
 // the headers, the metric's label and the log's word are the documented ones,
 // and the upstream saw nothing.
 func TestEveryReasonIsAnsweredAsDocumented(t *testing.T) {
+	t.Parallel()
 	gone, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

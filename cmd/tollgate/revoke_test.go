@@ -15,6 +15,7 @@ import (
 // key, and on a JWT minted before, is 401, a hundred times in a row under load,
 // and not one of them reaches the upstream.
 func TestRevokedIsRefusedAtTheNextRequest(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, siteConfig)
 	stop := s.load(s.token(composed).Credentials.Key, 4)
 	defer stop()
@@ -51,6 +52,7 @@ func TestRevokedIsRefusedAtTheNextRequest(t *testing.T) {
 // The same holds for every other change that narrows a token: it is in force
 // when it is answered, and undone the same way.
 func TestEveryChangeIsInForceWhenAnswered(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, siteConfig)
 	stop := s.load(s.token(composed).Credentials.Key, 2) // of a merchant that nothing happens to
 	defer stop()

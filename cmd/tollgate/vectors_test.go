@@ -31,6 +31,7 @@ func vectors(t *testing.T, name string) string {
 // No file that a JSON parser must refuse is ever forwarded on an inspected
 // route, whatever the token: bare, or put where a member's value would stand.
 func TestNoBrokenJSONIsForwarded(t *testing.T) {
+	t.Parallel()
 	folder := filepath.Join(vectors(t, "JSONTestSuite"), "test_parsing")
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -67,6 +68,7 @@ func TestNoBrokenJSONIsForwarded(t *testing.T) {
 // No spelling of an address lets a client in that the whitelist does not name:
 // whatever stands in X-Forwarded-For, in the whitelist or both.
 func TestNoSpellingOfAnAddressLetsIn(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "trusted_proxies: [127.0.0.0/8]\n"+strings.TrimPrefix(siteConfig, "\n"))
 	allowed := netip.MustParseAddr("192.168.1.1")
 	key := s.token(composed, `"ip_whitelist":["192.168.1.1"]`).Credentials.Key
@@ -97,6 +99,7 @@ func TestNoSpellingOfAnAddressLetsIn(t *testing.T) {
 // What the whitelist takes means exactly the addresses that netip reads in it;
 // everything else is refused when it is written, with a word on what would do.
 func TestWhitelistTakesOneSpelling(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, siteConfig)
 	m := s.token(composed)
 	taken := 0
