@@ -14,7 +14,8 @@ const maxOwnBody = 8 << 10
 type ownEndpoint struct {
 	path     string
 	endpoint Endpoint
-	issues   bool   // hands out access tokens: no verdict, no token
+	issues   bool   // hands out access tokens
+	judges   bool   // tells something by a credential: no verdict, no answer
 	route    *route // set for the card of Plan.Whoami, which is judged like a route
 	meters   *routeMeters
 }
@@ -27,7 +28,7 @@ func (g *Gateway) ownEndpoints(plan *Plan) []*ownEndpoint {
 		{path: "/-/readyz", endpoint: health{g}},
 	}
 	for _, e := range plan.Endpoints {
-		own = append(own, &ownEndpoint{path: e.Path, endpoint: e.Endpoint, issues: e.Issues})
+		own = append(own, &ownEndpoint{path: e.Path, endpoint: e.Endpoint, issues: e.Issues, judges: e.Judges || e.Issues})
 	}
 	return own
 }
@@ -56,7 +57,7 @@ func (h health) Serve(req *fasthttp.Request, resp *fasthttp.Response, v *token.V
 // why the edge already refuses: the endpoint only words it, and the body was not
 // read.
 func (p *passage) serveOwn(refused token.Reason) {
-	if refused == token.Allowed && p.own.issues && p.gateway.stale() {
+	if refused == token.Allowed && p.own.judges && p.gateway.stale() {
 		refused = token.CannotDecide
 	}
 	p.fillVisit(refused)

@@ -33,7 +33,7 @@ func (n *noting) Serve(req *fasthttp.Request, resp *fasthttp.Response, v *token.
 func endpointRig(t *testing.T) (*rig, *noting) {
 	n := &noting{}
 	return newRig(t, withPlan(func(p *gateway.Plan) {
-		p.Endpoints = []gateway.EndpointSpec{{Path: "/api/token", Endpoint: n, Issues: true}, {Path: "/.well-known/x", Endpoint: n}}
+		p.Endpoints = []gateway.EndpointSpec{{Path: "/api/token", Endpoint: n, Issues: true}, {Path: "/api/introspect", Endpoint: n, Judges: true}, {Path: "/.well-known/x", Endpoint: n}}
 		spec := p.Routes[1]
 		spec.Path, spec.Methods = "/{all...}", []string{"GET", "POST"}
 		p.Routes = append(p.Routes, spec)
@@ -89,10 +89,13 @@ func TestOwnEndpointsWordWhatTheEdgeRefuses(t *testing.T) {
 	if last := n.visits[len(n.visits)-1]; last.Reason != token.BodyTooLarge || n.bodies[len(n.bodies)-1] != "" {
 		t.Errorf("it was called with %+v", last)
 	}
-	// While no verdict may be given no token is issued, but what is public stays.
+	// While no verdict may be given no token is issued and nothing told of one,
+	// but what is public stays.
 	r.stale.Store(true)
-	if a := r.raw(t, request("POST", "/api/token", "x")); a.status != 503 {
-		t.Errorf("stale, the token endpoint answered %+v", a)
+	for _, path := range []string{"/api/token", "/api/introspect"} {
+		if a := r.raw(t, request("POST", path, "x")); a.status != 503 {
+			t.Errorf("stale, %s answered %+v", path, a)
+		}
 	}
 	if a := r.raw(t, request("GET", "/.well-known/x", "")); a.status != 200 {
 		t.Errorf("stale, a public document got %+v", a)

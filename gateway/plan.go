@@ -27,7 +27,8 @@ type Plan struct {
 type EndpointSpec struct {
 	Path     string
 	Endpoint Endpoint
-	Issues   bool // it hands out access tokens: counted as such, and silent while no verdict may be given
+	Issues   bool // it hands out access tokens, which is counted, and judges
+	Judges   bool // it tells something by a credential: silent while no verdict may be given
 }
 
 // ForwardedHeader is the one header that trusted proxies tell the client in.

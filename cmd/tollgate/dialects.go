@@ -37,16 +37,16 @@ func (h *house) endpoints(cfg *configs.Config, published bool) []gateway.Endpoin
 	var on []gateway.EndpointSpec
 	for _, e := range []gateway.EndpointSpec{
 		{Path: at.Token, Endpoint: &oauth.Token{Exchanger: h, Clients: clients}, Issues: true},
-		{Path: at.Revoke, Endpoint: &oauth.Revoke{Revoker: h, Clients: clients}},
-		{Path: at.Introspect, Endpoint: &oauth.Introspect{Introspector: h, Clients: clients}},
+		{Path: at.Revoke, Endpoint: &oauth.Revoke{Revoker: h, Clients: clients}}, // also while no verdict may be given: it only ends
+		{Path: at.Introspect, Endpoint: &oauth.Introspect{Introspector: h, Clients: clients}, Judges: true},
 		{Path: at.Metadata, Endpoint: &oauth.Metadata{Place: place}},
 		{Path: at.JWKS, Endpoint: &oauth.Keys{JWKS: h.keys.JWKS}},
 		{Path: at.Auth, Endpoint: &envelope.Auth{Exchanger: h}, Issues: true},
 		{Path: at.Authorize, Endpoint: &apikey.Authorize{Families: h}, Issues: true},
 		{Path: at.RefreshToken, Endpoint: &apikey.Refresh{Families: h}, Issues: true},
-		{Path: at.GetServiceTokens, Endpoint: &service.List{Endpoint: tokens}},
-		{Path: at.CreateServiceToken, Endpoint: &service.Create{Endpoint: tokens}},
-		{Path: at.DeleteServiceToken, Endpoint: &service.Delete{Endpoint: tokens}},
+		{Path: at.GetServiceTokens, Endpoint: &service.List{Endpoint: tokens}, Judges: true},
+		{Path: at.CreateServiceToken, Endpoint: &service.Create{Endpoint: tokens}, Judges: true},
+		{Path: at.DeleteServiceToken, Endpoint: &service.Delete{Endpoint: tokens}, Judges: true},
 	} {
 		if e.Path != "" {
 			on = append(on, e)
