@@ -93,13 +93,21 @@ func (h *house) prepare(ctx context.Context, cfg *configs.Config) (n *successor,
 	if n.desk, err = h.newDesk(cfg); err != nil {
 		return nil, err
 	}
-	if old.AuthThrottle != cfg.AuthThrottle || old.Admin.Pprof != cfg.Admin.Pprof || !old.Admin.BootstrapKey.Equal(cfg.Admin.BootstrapKey) {
+	if adminDiffers(old, cfg) {
 		if n.admin, err = h.newAdmin(cfg); err != nil {
 			return nil, err
 		}
 	}
 	n.plan, err = h.plan(cfg, published)
 	return n, err
+}
+
+// adminDiffers reports whether the admin side was told something else by old. A
+// new one has forgotten its failed attempts.
+func adminDiffers(old, cfg *configs.Config) bool {
+	return old.AuthThrottle != cfg.AuthThrottle || old.Admin.Pprof != cfg.Admin.Pprof ||
+		old.Tokens.OpaqueTTL != cfg.Tokens.OpaqueTTL || old.Tokens.Refresh.Absolute != cfg.Tokens.Refresh.Absolute ||
+		!old.Admin.BootstrapKey.Equal(cfg.Admin.BootstrapKey)
 }
 
 // adopt puts a successor in force. Nothing here can fail: what could was tried
