@@ -92,7 +92,9 @@ func TestBadPlanLeavesTheOldOne(t *testing.T) {
 		with(func(s *gateway.RouteSpec) { s.Path, s.Methods = "/b6", []string{"BREW"} }),
 		with(func(s *gateway.RouteSpec) { s.Path, s.Host = "/b7", "a:80" }),
 		with(func(s *gateway.RouteSpec) { s.Path, s.Live = "/b8", "payments" }),
-		with(func(s *gateway.RouteSpec) { s.Path, s.Upstream, s.Live = "/b9", "", "payments" }),
+		with(func(s *gateway.RouteSpec) {
+			s.Path, s.Upstream, s.Live, s.Rule.Environment = "/b9", "", "payments", token.EnvAny
+		}),
 		with(func(s *gateway.RouteSpec) { s.Path, s.Rule.Facts = "/b10", policy.FactsRead }),
 	}
 	err := r.gateway.Apply(bad)

@@ -190,6 +190,8 @@ func TestOnlyAManagerManages(t *testing.T) {
 	}
 	f(o.hold(func(t *token.Token) { t.Merchant = h.Merchant }).key, token.PermissionMissing)
 	f([]byte(c.Key), token.PermissionMissing)
+	o.change(c.Handle, func(t *token.Token) { t.Bounds.Permissions = []string{"tokens:manage"} })
+	f([]byte(c.Key), token.PermissionMissing) // whatever it was given later
 	f(h.secret, token.TokenInvalid)
 	f(nil, token.TokenInvalid)
 	f(o.hold(manager, enhanced).key, token.AccessTokenRequired)
