@@ -160,6 +160,9 @@ func TestAChildEndsWithItsParent(t *testing.T) {
 		o.ok(err)
 	})
 	f("disabled", token.TokenDisabled, func(o *office, h holder) { o.change(h.Handle, func(t *token.Token) { t.Enabled = false }) })
+	f("disabled itself", token.TokenDisabled, func(o *office, h holder) {
+		o.change(o.list(h)[0].Handle, func(t *token.Token) { t.Enabled = false })
+	})
 	f("expired", token.TokenExpired, func(o *office, h holder) {
 		o.change(h.Handle, func(t *token.Token) { t.ExpiresAt = token.At(o.now.Add(time.Second)) })
 		o.now = o.now.Add(time.Second)
