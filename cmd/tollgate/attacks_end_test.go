@@ -10,11 +10,10 @@ import (
 
 // ends is one way for what a token has handed out to end.
 type ends struct {
-	name    string
-	minted  bool // the JWT of the client credentials ends
-	family  bool // the JWT and the access token of the family end
-	do      func(a *attacked, c *credentials, refreshed string)
-	members string
+	name   string
+	minted bool // the JWT of the client credentials ends
+	family bool // the JWT and the access token of the family end
+	do     func(a *attacked, c *credentials, refreshed string)
 }
 
 // A JWT, and an opaque access token, end with what they came from: refused at

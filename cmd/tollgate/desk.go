@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"net/netip"
 
 	"tollgate/configs"
 	"tollgate/gateway/issue"
@@ -106,23 +105,5 @@ func (ranges) Canonical(list []string) ([]string, error) {
 	return kept, nil
 }
 
-// Covers reports whether each of inner lies in one of outer; all of them are
-// canonical.
-func (ranges) Covers(outer, inner []string) bool {
-	for _, text := range inner {
-		p, err := policy.ParseRange(text)
-		if err != nil || !covered(p, outer) {
-			return false
-		}
-	}
-	return true
-}
-
-func covered(p netip.Prefix, outer []string) bool {
-	for _, text := range outer {
-		if o, err := policy.ParseRange(text); err == nil && o.Bits() <= p.Bits() && o.Contains(p.Addr()) {
-			return true
-		}
-	}
-	return false
-}
+// Covers reports whether the ranges of outer hold every address of inner.
+func (ranges) Covers(outer, inner []string) bool { return policy.CoversRanges(outer, inner) }

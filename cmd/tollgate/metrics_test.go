@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -148,8 +149,8 @@ func TestLabelsAreBounded(t *testing.T) {
 		reasons = append(reasons, regexp.QuoteMeta(r.Code()))
 	}
 	allowed := map[string]*regexp.Regexp{
-		"route":    regexp.MustCompile(`^(|/v1/payments|/v1/payments/\{id\}|/api/token|/api/whoami|/-/healthz|/-/readyz|/\.well-known/[a-z.-]+)$`),
-		"dialect":  regexp.MustCompile(`^(|payment|oauth)$`),
+		"route":    regexp.MustCompile(`^(` + strings.Join(s.paths(), "|") + `)$`),
+		"dialect":  regexp.MustCompile(`^(|payment|oauth|basic|signature|service|apikey|envelope)$`),
 		"outcome":  regexp.MustCompile(`^(allowed|denied|would_deny|undecided|upstream_error|client_error|applied|refused)$`),
 		"reason":   regexp.MustCompile(`^(` + strings.Join(reasons, "|") + `)$`),
 		"code":     regexp.MustCompile(`^(\d{3}|0)$`),
@@ -173,6 +174,20 @@ func TestLabelsAreBounded(t *testing.T) {
 			}
 		}
 	}
+}
+
+// paths are the patterns that a site has, quoted for a regular expression: its
+// routes', tollgate's own, and none.
+func (s *site) paths() []string {
+	cfg := s.house.config.Load()
+	list := []string{"", "/-/healthz", "/-/readyz"}
+	for _, r := range cfg.Routes {
+		list = append(list, regexp.QuoteMeta(r.Match.Path))
+	}
+	for _, field := range reflect.ValueOf(cfg.Endpoints).Fields() {
+		list = append(list, regexp.QuoteMeta(field.String()))
+	}
+	return list
 }
 
 // series is how many series each of our metrics has.
