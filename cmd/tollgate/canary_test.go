@@ -37,6 +37,7 @@ type aviary struct {
 	*process
 	canaries []canary
 	token    made
+	parent   made // may make others
 	mu       sync.Mutex
 	sinks    map[string]*bytes.Buffer // what was answered, by what it is
 }
@@ -78,7 +79,15 @@ routes:
     upstream: gone
     dialects: [payment]
     facts: none
+  - {match: {path: /apikey, methods: [GET]}, upstream: origin, dialects: [apikey], facts: none}
+  - {match: {path: /service, methods: [GET]}, upstream: origin, dialects: [service], facts: none}
+  - {match: {path: /envelope, methods: [GET]}, upstream: origin, dialects: [envelope], facts: none}
+  - {match: {path: /basic, methods: [GET]}, upstream: origin, dialects: [basic], facts: none}
+  - {match: {path: /signature, methods: [GET, POST]}, upstream: origin, dialects: [signature], facts: {phone: ["signed:/data/phone"]}}
 `
+
+// dashboardPassword is a dashboard user's.
+const dashboardPassword = "a long CanaryPassword_9Zr"
 
 func newAviary(t *testing.T) *aviary {
 	t.Helper()
@@ -94,21 +103,32 @@ func newAviary(t *testing.T) *aviary {
 		write(t, filepath.Join(filepath.Dir(file), name), planted[name])
 	}
 	a := &aviary{process: serving(t, file, "CANARY_PROVIDER="+planted["provider"]), sinks: map[string]*bytes.Buffer{}}
+	a.addMerchant("Boutique")
+	a.api("POST", "/admin/v1/tokens", fmt.Sprintf(`{"merchant_id":%q,"name":"t","environment":"live","credentials":["key","client","signing"],%s,"phones":[{"country":"CI","number":"+2250707070707"}]}`,
+		a.merchant, composed), http.StatusCreated, &a.token)
+	var family struct {
+		ClientSecret string `json:"client_secret"`
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
+	}
+	other := a.client.token() // the button ends what it made before
+	a.api("POST", "/admin/v1/tokens/"+other.Token.ID+"/generate", "", http.StatusOK, &family)
+	a.api("POST", "/admin/v1/users", fmt.Sprintf(`{"email":"ama@example.com","role":"merchant","merchant_id":%q,"password":%q}`, a.merchant, dashboardPassword), http.StatusCreated, nil)
+	a.parent = a.client.token(`"permissions":["tokens:manage"]`)
+	planted["user's password"] = dashboardPassword
+	var key struct{ Key string }
+	a.api("POST", "/admin/v1/keys", `{"name":"k","role":"operator"}`, http.StatusCreated, &key)
 	planted["password"] = "CanaryPassword_5kLqWz"
 	for kind, value := range planted {
 		c := newCanary(kind, value)
 		c.plain = true
 		a.canaries = append(a.canaries, c)
 	}
-	a.addMerchant("Boutique")
-	a.api("POST", "/admin/v1/tokens", fmt.Sprintf(`{"merchant_id":%q,"name":"t","environment":"live","credentials":["key","client","signing"],%s,"phones":[{"country":"CI","number":"+2250707070707"}]}`,
-		a.merchant, composed), http.StatusCreated, &a.token)
-	var key struct{ Key string }
-	a.api("POST", "/admin/v1/keys", `{"name":"k","role":"operator"}`, http.StatusCreated, &key)
 	for kind, value := range map[string]string{
 		"key": a.token.Credentials.Key, "client secret": a.token.Credentials.ClientSecret, "signing secret": a.token.Credentials.SigningSecret,
 		"JWT": a.jwt(a.token), "admin key": key.Key, "unknown key": composeKey(strings.Repeat("Q7", 20)),
-		"PAN": "4539578763621486",
+		"PAN":                 "4539578763621486",
+		"opaque access token": family.AccessToken, "refresh token": family.RefreshToken, "made client secret": family.ClientSecret,
 	} {
 		if value == "" {
 			t.Fatalf("there is no %s", kind)
@@ -139,6 +159,7 @@ func (a *aviary) say(sink, position string, c canary, answer []byte) {
 func echoes(position string) bool {
 	switch position {
 	case "body, country", "body, operator", "body, method", "form, country", "header fact", "query fact", // the data plane
+		"make a child, permissions", "make a child, member",
 		"explain, country", "country", "ip", "methods", "permissions", "rate", "member name", "query name", "patch name":
 		return true
 	}
@@ -149,7 +170,7 @@ func echoes(position string) bool {
 // well-formed or broken on purpose; every one is answered, or its connection
 // ended.
 func (a *aviary) clientInputs(c string) map[string]string {
-	key := a.token.Credentials.Key
+	key, parent := a.token.Credentials.Key, a.parent.Credentials.Key
 	quoted, _ := json.Marshal(c)
 	with := func(from, to string) string { return strings.Replace(good, from, to, 1) }
 	basic := func(user, password string) string {
@@ -162,73 +183,100 @@ func (a *aviary) clientInputs(c string) map[string]string {
 		return fmt.Sprintf("POST /api/token HTTP/1.1\r\nHost: gw\r\n%s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", auth, len(body), body)
 	}
 	escaped := url.QueryEscape(c)
+	own := func(path, body string, headers ...string) string {
+		return rawRequest("POST", path, body, headers...)
+	}
 	inputs := map[string]string{
-		"bearer":                 pay(c, good),
-		"bearer, broken":         pay(c+"!", good),
-		"bearer, twice":          pay(c, good, "Authorization: Bearer "+c),
-		"bearer, cut":            pay(c[:len(c)-1], good),
-		"bearer of GET":          get(c, "/v1/payments/1"),
-		"bearer, whoami":         get(c, "/api/whoami"),
-		"another scheme":         pay("", good, "Authorization: Secret "+c),
-		"no scheme":              pay("", good, "Authorization: "+c),
-		"basic password":         pay("", good, basic("user@example.com", c)),
-		"basic user":             pay("", good, basic(c, "x")),
-		"token header":           pay(key, good, "token: "+c),
-		"api key header":         pay(key, good, "X-API-KEY: "+c, "ACCESS-TOKEN: "+c, "X-Signature: "+c),
-		"any header":             pay(key, good, "X-Any: "+c),
-		"header name":            pay(key, good, "X-"+strings.Map(plain, c)+": 1"),
-		"header name, broken":    pay(key, good, c+" : 1"),
-		"header line, broken":    pay(key, good, c),
-		"cookie":                 pay(key, good, "Cookie: session="+c),
-		"request id":             pay(key, good, "X-Request-Id: "+c),
-		"environment":            pay(key, good, "X-Environment: "+c),
-		"forwarded for":          pay(key, good, "X-Forwarded-For: "+c),
-		"user agent":             pay(key, good, "User-Agent: "+c, "Referer: https://x/?k="+escaped),
-		"expect":                 pay(key, good, "Expect: "+c),
-		"content type":           pay(key, good, "Content-Type: "+c),
-		"content length":         strings.Replace(pay(key, good), "Content-Length: ", "Content-Length: "+c, 1),
-		"transfer encoding":      pay(key, good, "Transfer-Encoding: "+c),
-		"host":                   strings.Replace(pay(key, good), "Host: gw", "Host: "+c, 1),
-		"method":                 strings.Replace(pay(key, good), "POST", strings.Map(plain, c), 1),
-		"version":                strings.Replace(pay(key, good), "HTTP/1.1", "HTTP/1.1"+c, 1),
-		"path":                   get(key, "/v1/payments/"+escaped),
-		"path, no route":         get(key, "/"+escaped+"/x"),
-		"path, broken":           get(key, "/v1/payments/"+escaped+"%zz"),
-		"path, absolute form":    get(key, "http://"+c+"@host/"+escaped),
-		"path of a gone target":  get(key, "/v1/gone/"+escaped+"?k="+escaped),
-		"query":                  get(key, "/v1/payments/1?k="+escaped+"&"+escaped+"=1"),
-		"query, broken":          get(key, "/v1/payments/1?k="+escaped+"%"),
-		"query fact":             strings.Replace(pay(key, with(`"country":"CI",`, "")), "/v1/payments", "/v1/payments?country="+escaped, 1),
-		"path, no credential":    "GET /v1/payments/" + escaped + "?signature=" + escaped + " HTTP/1.1\r\nHost: gw\r\n\r\n",
-		"own endpoint, path":     get(key, "/api/token/"+escaped),
-		"own endpoint, query":    get(key, "/.well-known/jwks.json?k="+escaped),
-		"body, country":          pay(key, with(`"CI"`, string(quoted))),
-		"body, operator":         pay(key, with(`"ORANGE"`, string(quoted))),
-		"body, method":           pay(key, with(`"collect"`, string(quoted))),
-		"body, phone":            pay(key, with(`"+2250707070707"`, string(quoted))),
-		"body, other member":     pay(key, with(`{`, `{"pan":`+string(quoted)+`,`)),
-		"body, name":             pay(key, with(`{`, `{`+string(quoted)+`:1,`)),
-		"body, name twice":       pay(key, with(`{`, `{`+string(quoted)+`:1,`+string(quoted)+`:2,`)),
-		"body, broken":           pay(key, good+string(quoted)),
-		"body, bare":             pay(key, c),
-		"body, too large":        pay(key, c+strings.Repeat(" ", 9<<10)),
-		"body, cut":              strings.TrimSuffix(pay(key, with(`{`, `{"pan":`+string(quoted)+`,`)), "}"),
-		"form, country":          form("country="+escaped+"&operator=ORANGE&phone=%2B2250707070707", "X-Method: collect"),
-		"form, phone":            form("country=CI&operator=ORANGE&phone="+escaped, "X-Method: collect"),
-		"form, name":             form(escaped+"=1&country=CI&operator=ORANGE", "X-Method: collect"),
-		"header fact":            form("country=CI&operator=ORANGE&phone=%2B2250707070707", "X-Method: "+c),
-		"client secret":          issue(basic(a.token.Credentials.ClientID, c), "grant_type=client_credentials"),
-		"client id":              issue(basic(c, c), "grant_type=client_credentials"),
-		"basic, no base64":       issue("Authorization: Basic "+c, "grant_type=client_credentials"),
-		"issuing, no basic":      issue("Authorization: Bearer "+c, "grant_type=client_credentials"),
-		"grant type":             issue(basic("a", "b"), "grant_type="+escaped),
-		"scope":                  issue(basic(a.token.Credentials.ClientID, a.token.Credentials.ClientSecret), "grant_type=client_credentials&scope="+escaped),
-		"client secret in body":  issue("X-A: b", "grant_type=client_credentials&client_id="+escaped+"&client_secret="+escaped),
-		"header too large":       pay(key, good, "X-Large: "+c+strings.Repeat("a", 9<<10)),
-		"head, cut":              strings.Split(pay(key, good, "X-Any: "+c), "\r\n\r\n")[0],
-		"no request at all":      c + "\r\n\r\n",
-		"chunked, size":          strings.Replace(pay(key, ""), "Content-Length: 0", "Transfer-Encoding: chunked", 1) + c + "\r\n",
-		"good, everything right": pay(key, good),
+		"apikey":                    rawRequest("GET", "/apikey", "", "X-API-KEY: "+c, "ACCESS-TOKEN: "+c),
+		"access token":              rawRequest("GET", "/apikey", "", "X-API-KEY: "+key, "ACCESS-TOKEN: "+c),
+		"service":                   rawRequest("GET", "/service", "", "token: "+c),
+		"envelope":                  rawRequest("GET", "/envelope", "", "Authorization: Bearer "+c, "X-Environment: "+c),
+		"dashboard password":        rawRequest("GET", "/basic", "", basic("ama@example.com", c)),
+		"dashboard user":            rawRequest("GET", "/basic", "", basic(c, dashboardPassword)),
+		"signed parameters":         rawRequest("GET", "/signature?signature="+escaped, ""),
+		"signed, in parts":          rawRequest("GET", "/signature?signature=eyJhbGciOiJIUzI1NiJ9."+base64.RawURLEncoding.EncodeToString([]byte(`{"data":{"merchantUid":`+string(quoted)+`,"phone":`+string(quoted)+`},"exp":99999999999}`))+".AAAA", ""),
+		"signed request":            own("/signature", string(quoted), "X-Client-Id: "+c, "X-Signature: t=1,v1="+c),
+		"authorize":                 own("/api/authorize", `{"client_id":`+string(quoted)+`,"client_secret":`+string(quoted)+`}`, "X-API-KEY: "+c, "ACCESS-TOKEN: "+c),
+		"authorize, form":           own("/api/authorize", "client_id="+escaped+"&client_secret="+escaped, "X-API-KEY: "+key),
+		"authorize, bare":           own("/api/authorize", c, "X-API-KEY: "+key),
+		"renew":                     own("/api/refresh_token", `{"client_id":`+string(quoted)+`,"client_secret":`+string(quoted)+`,"refresh_token":`+string(quoted)+`}`, "X-API-KEY: "+key),
+		"renew by oauth":            issue(basic(a.token.Credentials.ClientID, a.token.Credentials.ClientSecret), "grant_type=refresh_token&refresh_token="+escaped),
+		"auth":                      rawRequest("POST", "/v1/auth", "", basic(a.token.Credentials.ClientID, c), "X-Environment: "+c),
+		"auth, id":                  rawRequest("POST", "/v1/auth", "", basic(c, c)),
+		"introspect":                strings.Replace(issue(basic(a.token.Credentials.ClientID, a.token.Credentials.ClientSecret), "token="+escaped), "/api/token", "/api/introspect", 1),
+		"revoke":                    strings.Replace(issue(basic("x", "y"), "token="+escaped), "/api/token", "/api/revoke", 1),
+		"list children":             own("/api/gateway/getServiceTokens", `{"data":{`+string(quoted)+`:1}}`, "token: "+parent),
+		"make a child, permissions": own("/api/gateway/createServiceToken", `{"data":{"permissions":[`+string(quoted)+`]}}`, "token: "+parent),
+		"make a child, group":       own("/api/gateway/createServiceToken", `{"data":{"groupID":`+string(quoted)+`,"permissions":["read"]}}`, "token: "+parent),
+		"make a child, addresses":   own("/api/gateway/createServiceToken", `{"data":{"permissions":["read"],"ipWhitelist":[`+string(quoted)+`]}}`, "token: "+parent),
+		"make a child, member":      own("/api/gateway/createServiceToken", `{"data":{`+string(quoted)+`:1}}`, "token: "+parent),
+		"end a child":               own("/api/gateway/deleteServiceToken", `{"data":{"id":`+string(quoted)+`}}`, "token: "+c),
+		"bearer":                    pay(c, good),
+		"bearer, broken":            pay(c+"!", good),
+		"bearer, twice":             pay(c, good, "Authorization: Bearer "+c),
+		"bearer, cut":               pay(c[:len(c)-1], good),
+		"bearer of GET":             get(c, "/v1/payments/1"),
+		"bearer, whoami":            get(c, "/api/whoami"),
+		"another scheme":            pay("", good, "Authorization: Secret "+c),
+		"no scheme":                 pay("", good, "Authorization: "+c),
+		"basic password":            pay("", good, basic("user@example.com", c)),
+		"basic user":                pay("", good, basic(c, "x")),
+		"token header":              pay(key, good, "token: "+c),
+		"api key header":            pay(key, good, "X-API-KEY: "+c, "ACCESS-TOKEN: "+c, "X-Signature: "+c),
+		"any header":                pay(key, good, "X-Any: "+c),
+		"header name":               pay(key, good, "X-"+strings.Map(plain, c)+": 1"),
+		"header name, broken":       pay(key, good, c+" : 1"),
+		"header line, broken":       pay(key, good, c),
+		"cookie":                    pay(key, good, "Cookie: session="+c),
+		"request id":                pay(key, good, "X-Request-Id: "+c),
+		"environment":               pay(key, good, "X-Environment: "+c),
+		"forwarded for":             pay(key, good, "X-Forwarded-For: "+c),
+		"user agent":                pay(key, good, "User-Agent: "+c, "Referer: https://x/?k="+escaped),
+		"expect":                    pay(key, good, "Expect: "+c),
+		"content type":              pay(key, good, "Content-Type: "+c),
+		"content length":            strings.Replace(pay(key, good), "Content-Length: ", "Content-Length: "+c, 1),
+		"transfer encoding":         pay(key, good, "Transfer-Encoding: "+c),
+		"host":                      strings.Replace(pay(key, good), "Host: gw", "Host: "+c, 1),
+		"method":                    strings.Replace(pay(key, good), "POST", strings.Map(plain, c), 1),
+		"version":                   strings.Replace(pay(key, good), "HTTP/1.1", "HTTP/1.1"+c, 1),
+		"path":                      get(key, "/v1/payments/"+escaped),
+		"path, no route":            get(key, "/"+escaped+"/x"),
+		"path, broken":              get(key, "/v1/payments/"+escaped+"%zz"),
+		"path, absolute form":       get(key, "http://"+c+"@host/"+escaped),
+		"path of a gone target":     get(key, "/v1/gone/"+escaped+"?k="+escaped),
+		"query":                     get(key, "/v1/payments/1?k="+escaped+"&"+escaped+"=1"),
+		"query, broken":             get(key, "/v1/payments/1?k="+escaped+"%"),
+		"query fact":                strings.Replace(pay(key, with(`"country":"CI",`, "")), "/v1/payments", "/v1/payments?country="+escaped, 1),
+		"path, no credential":       "GET /v1/payments/" + escaped + "?signature=" + escaped + " HTTP/1.1\r\nHost: gw\r\n\r\n",
+		"own endpoint, path":        get(key, "/api/token/"+escaped),
+		"own endpoint, query":       get(key, "/.well-known/jwks.json?k="+escaped),
+		"body, country":             pay(key, with(`"CI"`, string(quoted))),
+		"body, operator":            pay(key, with(`"ORANGE"`, string(quoted))),
+		"body, method":              pay(key, with(`"collect"`, string(quoted))),
+		"body, phone":               pay(key, with(`"+2250707070707"`, string(quoted))),
+		"body, other member":        pay(key, with(`{`, `{"pan":`+string(quoted)+`,`)),
+		"body, name":                pay(key, with(`{`, `{`+string(quoted)+`:1,`)),
+		"body, name twice":          pay(key, with(`{`, `{`+string(quoted)+`:1,`+string(quoted)+`:2,`)),
+		"body, broken":              pay(key, good+string(quoted)),
+		"body, bare":                pay(key, c),
+		"body, too large":           pay(key, c+strings.Repeat(" ", 9<<10)),
+		"body, cut":                 strings.TrimSuffix(pay(key, with(`{`, `{"pan":`+string(quoted)+`,`)), "}"),
+		"form, country":             form("country="+escaped+"&operator=ORANGE&phone=%2B2250707070707", "X-Method: collect"),
+		"form, phone":               form("country=CI&operator=ORANGE&phone="+escaped, "X-Method: collect"),
+		"form, name":                form(escaped+"=1&country=CI&operator=ORANGE", "X-Method: collect"),
+		"header fact":               form("country=CI&operator=ORANGE&phone=%2B2250707070707", "X-Method: "+c),
+		"client secret":             issue(basic(a.token.Credentials.ClientID, c), "grant_type=client_credentials"),
+		"client id":                 issue(basic(c, c), "grant_type=client_credentials"),
+		"basic, no base64":          issue("Authorization: Basic "+c, "grant_type=client_credentials"),
+		"issuing, no basic":         issue("Authorization: Bearer "+c, "grant_type=client_credentials"),
+		"grant type":                issue(basic("a", "b"), "grant_type="+escaped),
+		"scope":                     issue(basic(a.token.Credentials.ClientID, a.token.Credentials.ClientSecret), "grant_type=client_credentials&scope="+escaped),
+		"client secret in body":     issue("X-A: b", "grant_type=client_credentials&client_id="+escaped+"&client_secret="+escaped),
+		"header too large":          pay(key, good, "X-Large: "+c+strings.Repeat("a", 9<<10)),
+		"head, cut":                 strings.Split(pay(key, good, "X-Any: "+c), "\r\n\r\n")[0],
+		"no request at all":         c + "\r\n\r\n",
+		"chunked, size":             strings.Replace(pay(key, ""), "Content-Length: 0", "Transfer-Encoding: chunked", 1) + c + "\r\n",
+		"good, everything right":    pay(key, good),
 	}
 	return inputs
 }
@@ -290,6 +338,9 @@ func (a *aviary) adminInputs(c string) map[string]adminInput {
 		"patch name":          {"PATCH", at, `{` + string(q) + `:1}`, "", ""},
 		"patch type":          {"PATCH", at, `{"enabled":` + string(q) + `}`, "", ""},
 		"rotate":              {"POST", at + "/rotate", `{"credential":` + string(q) + `,"grace":` + string(q) + `}`, "", ""},
+		"user password":       {"POST", "/admin/v1/users", `{"email":"x","role":"auditor","password":` + string(q) + `}`, "", ""},
+		"user email":          {"POST", "/admin/v1/users", `{"email":` + string(q) + `,"role":` + string(q) + `}`, "", ""},
+		"webhook":             {"PATCH", at, `{"webhook":{"url":` + string(q) + `,"format":` + string(q) + `}}`, "", ""},
 		"role":                {"POST", "/admin/v1/keys", `{"name":"n","role":` + string(q) + `}`, "", ""},
 		"explain, credential": explain(`{"credential":` + string(q) + `,"request":{"method":"GET","path":"/v1/payments/1","client_ip":"127.0.0.1"}}`),
 		"explain, body":       explain(fmt.Sprintf(`{"token_id":%q,"request":{"method":"POST","path":"/v1/payments","client_ip":"127.0.0.1","headers":{"Content-Type":"application/json"},"body_base64":%q}}`, a.token.Token.ID, base64.StdEncoding.EncodeToString([]byte(strings.Replace(good, `"+2250707070707"`, string(q), 1))))),
@@ -345,7 +396,7 @@ func TestNoSecretTurnsUp(t *testing.T) {
 	}
 	all.Wait()
 	a.adminKey = bootstrap
-	for _, path := range []string{"/metrics", "/admin/v1/merchants", "/admin/v1/tokens?status=ALL", "/admin/v1/tokens/" + a.token.Token.ID, "/admin/v1/tokens/" + a.token.Token.ID + "/phones", "/admin/v1/keys", "/admin/v1/audit?limit=1000", "/admin/v1/catalog", "/admin/openapi.json", "/healthz"} {
+	for _, path := range []string{"/metrics", "/admin/v1/merchants", "/admin/v1/tokens?status=ALL", "/admin/v1/tokens/" + a.token.Token.ID, "/admin/v1/tokens/" + a.token.Token.ID + "/phones", "/admin/v1/keys", "/admin/v1/users", "/admin/v1/audit?limit=1000", "/admin/v1/catalog", "/admin/openapi.json", "/healthz"} {
 		a.say(path, "", canary{}, a.call(adminInput{"GET", path, "", "", ""}))
 	}
 	a.say("stdout", "", canary{}, []byte(a.stdout.String()))

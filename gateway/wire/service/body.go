@@ -42,7 +42,7 @@ func isJSON(contentType []byte) bool {
 func readChild(data map[string]any) (o token.ChildOrder, detail string) {
 	for name := range data {
 		if name != "groupID" && name != "permissions" && name != "ipWhitelist" {
-			return o, "data." + strconv.Quote(name) + " is not known; send groupID, permissions and ipWhitelist."
+			return o, "data." + strconv.Quote(token.Redact(name)) + " is not known; send groupID, permissions and ipWhitelist."
 		}
 	}
 	if o.Merchant, _ = data["groupID"].(string); o.Merchant == "" {
@@ -55,7 +55,7 @@ func readChild(data map[string]any) (o token.ChildOrder, detail string) {
 	for _, word := range asked {
 		method := methodOf(word)
 		if method == "" {
-			return o, "data.permissions holds " + strconv.Quote(word) + "; send read, write or HTTP methods such as PUT."
+			return o, "data.permissions holds " + strconv.Quote(token.Redact(word)) + "; send read, write or HTTP methods such as PUT."
 		}
 		if !slices.Contains(o.Methods, method) {
 			o.Methods = append(o.Methods, method)
