@@ -11,8 +11,7 @@ import (
 // ends is one way for what a token has handed out to end.
 type ends struct {
 	name   string
-	minted bool // the JWT of the client credentials ends
-	family bool // the JWT and the access token of the family end
+	minted bool // what did not come from the family ends too
 	do     func(a *attacked, c *credentials, refreshed string)
 }
 
@@ -30,18 +29,18 @@ func TestNothingOutlivesItsOrigin(t *testing.T) {
 		}
 	}
 	for _, e := range []ends{
-		{name: "generate again", minted: true, family: true, do: post("/generate", "{}")},
-		{name: "a rotation without grace", minted: true, family: true, do: post("/rotate", `{"credential":"client_secret","grace":"0s"}`)},
-		{name: "the token's revocation", minted: true, family: true, do: post("/revoke", "{}")},
-		{name: "the token is disabled", minted: true, family: true, do: patch(`{"enabled":false}`)},
-		{name: "the token expires", minted: true, family: true, do: func(a *attacked, c *credentials, refreshed string) {
+		{name: "generate again", minted: true, do: post("/generate", "{}")},
+		{name: "a rotation without grace", minted: true, do: post("/rotate", `{"credential":"client_secret","grace":"0s"}`)},
+		{name: "the token's revocation", minted: true, do: post("/revoke", "{}")},
+		{name: "the token is disabled", minted: true, do: patch(`{"enabled":false}`)},
+		{name: "the token expires", minted: true, do: func(a *attacked, c *credentials, refreshed string) {
 			patch(`{"expires_at":"`+time.Now().Add(300*time.Millisecond).UTC().Format(time.RFC3339Nano)+`"}`)(a, c, refreshed)
 			a.eventually("the expiry", func() bool { return a.send(look("X-API-KEY: "+c.Credentials.Key)).status == 401 })
 		}},
-		{name: "the refresh token is revoked", family: true, do: func(a *attacked, c *credentials, refreshed string) {
+		{name: "the refresh token is revoked", do: func(a *attacked, c *credentials, refreshed string) {
 			a.reaches("revoke", request("POST", "/api/revoke", "token="+refreshed, c.client(), formType), 200, 0)
 		}},
-		{name: "re-use", family: true, do: func(a *attacked, c *credentials, refreshed string) {
+		{name: "re-use", do: func(a *attacked, c *credentials, refreshed string) {
 			a.member(grants(c, "grant_type=refresh_token&refresh_token="+refreshed), "access_token")
 			a.refused("re-use", grants(c, "grant_type=refresh_token&refresh_token="+c.RefreshToken), 400)
 		}},

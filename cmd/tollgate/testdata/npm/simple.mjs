@@ -1,4 +1,4 @@
-// simple-oauth2 against tollgate, with tokens that live a second.
+// simple-oauth2 against tollgate, with tokens that live three seconds.
 import { ClientCredentials } from 'simple-oauth2';
 
 const { at, id, secret, body } = JSON.parse(process.argv[2]);
