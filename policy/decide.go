@@ -99,10 +99,11 @@ func Subject(c *Case, t *Trace) Verdict {
 }
 
 // Monitored reports whether refusals of the rows that monitor mode covers are
-// only noted. Only the token's own mode counts: a child enforces, whatever its
-// parent does.
+// only noted: the route's mode or the token's own suffices. A token that another
+// token made always enforces, whatever it or its parent says.
 func (c *Case) Monitored() bool {
-	return c.Route.Mode == token.Monitor || c.Principal.Live.Mode == token.Monitor
+	l := c.Principal.Live
+	return c.Route.Mode == token.Monitor || l.Mode == token.Monitor && l.Parent == nil
 }
 
 // settle writes a row's outcome into the verdict and says whether to go on.

@@ -111,10 +111,14 @@ func TestMonitorModeNeverLetsTheOtherRowsPass(t *testing.T) {
 	f(token.CannotDecide, func(c *Case) { c.Principal.Live.Parent = &token.Live{Environment: token.EnvLive} })
 }
 
-func TestAParentsMonitorModeDoesNotReachItsChild(t *testing.T) {
+// A token that another token made enforces, whatever its own mode says or its
+// parent's: only a route can monitor it.
+func TestAChildAlwaysEnforces(t *testing.T) {
 	c := child(compiled(t, token.Bounds{}), checkout(t))
 	c.Principal.Live.Parent.Mode = token.Monitor
 	expect(t, c, token.FactMissing)
 	c.Principal.Live.Mode = token.Monitor
+	expect(t, c, token.FactMissing)
+	c.Route.Mode = token.Monitor
 	wouldDeny(t, c, token.FactMissing)
 }

@@ -81,6 +81,9 @@ func (w *writing) carry(t, old *token.Token) error {
 	same("parent_id", t.Parent == old.Parent)
 	same("environment", t.Environment == old.Environment)
 	same("client_id", t.ClientID == old.ClientID)
+	if old.Parent != "" && t.Mode != token.Enforce {
+		f.add("mode", "a token that another token made always enforces")
+	}
 	if err := f.err(); err != nil {
 		return err
 	}

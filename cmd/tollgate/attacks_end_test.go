@@ -187,7 +187,7 @@ func TestNoWayRoundAParent(t *testing.T) {
 	a.reaches("a payment", payment(good), 200, 1)
 
 	// What an admin writes into the child's own record widens nothing.
-	for _, wide := range []string{`{"composition":{"SN":{"ORANGE":["collect"]},"CI":{"WAVE":["collect"],"ORANGE":["collect","disburse"]}}}`, `{"ip_whitelist":["0.0.0.0/0"]}`, `{"permissions":["tokens:manage"]}`, `{"rate":"1000000/s"}`} {
+	for _, wide := range []string{`{"composition":{"SN":{"ORANGE":["collect"]},"CI":{"WAVE":["collect"],"ORANGE":["collect","disburse"]}}}`, `{"ip_whitelist":["0.0.0.0/0"]}`, `{"permissions":["tokens:manage"]}`, `{"rate":"1000000/s"}`, `{"mode":"monitor"}`} {
 		status, _ := a.try("PATCH", own, wide)
 		if status != 200 && status != 422 {
 			t.Errorf("PATCH %s: %d", wide, status)
