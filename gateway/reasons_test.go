@@ -112,6 +112,7 @@ func reasonCases() []reasonCase {
 			if a := r.raw(t, text); a.status != 200 {
 				t.Fatalf("the first request got %+v", a)
 			}
+			r.events(t, 1) // its line, which comes a moment after the answer, is not the one that counts
 			return text
 		}},
 		{reason: token.UpstreamUnreachable, keeps: true, header: again, arrange: post(goodBody), options: []rigOption{upstreamAt(closedAddress)}},
