@@ -23,10 +23,15 @@ func program(t *testing.T, name string) {
 	if _, err := exec.LookPath(name); err == nil {
 		return
 	}
-	if slices.Contains(strings.Split(os.Getenv("TOLLGATE_TEST_REQUIRE"), ","), name) {
+	if required(name) {
 		t.Fatalf("TOLLGATE_TEST_REQUIRE names %s, and there is no such program here", name)
 	}
 	t.Skipf("the program %s is not on this machine; install it to run this test", name)
+}
+
+// required reports whether a test that misses something must fail, not skip.
+func required(name string) bool {
+	return slices.Contains(strings.Split(os.Getenv("TOLLGATE_TEST_REQUIRE"), ","), name)
 }
 
 // demoAt spawns the demo on free ports and waits until it has said everything.

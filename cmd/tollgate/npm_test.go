@@ -29,8 +29,13 @@ func npmPackages(t *testing.T) string {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 	cmd.Dir = folder
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err == nil:
+	case required("npm"):
 		t.Fatalf("npm ci: %v\n%s", err, out)
+	default:
+		t.Skipf("npm cannot install the clients here (%v); this test needs its registry", err)
 	}
 	return folder
 }
