@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -232,4 +234,40 @@ func TestFailingLogIsCounted(t *testing.T) {
 	if valueOf(t, dropped) == 0 {
 		t.Error("nothing was counted")
 	}
+}
+
+// writeSizes counts the lines of each write.
+type writeSizes struct{ lines []int }
+
+func (w *writeSizes) Write(b []byte) (int, error) {
+	w.lines = append(w.lines, strings.Count(string(b), "\n"))
+	return len(b), nil
+}
+
+// Under load lines share a write, because one for each costs a tenth of what a
+// request costs; a single line is out after a moment all the same, and much is
+// written at once.
+func TestLinesOfAMomentShareAWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sink writeSizes
+		l := newLineLog(&sink, counter("dropped", ""))
+		for range 10 {
+			l.write([]byte("x\n"))
+		}
+		time.Sleep(gatherLines)
+		synctest.Wait()
+		l.write([]byte("y\n"))
+		time.Sleep(gatherLines)
+		synctest.Wait()
+		if !slices.Equal(sink.lines, []int{10, 1}) {
+			t.Errorf("the writes held %v lines, want 10 and 1", sink.lines)
+		}
+		l.write([]byte(strings.Repeat("z", gatherBytes) + "\n"))
+		synctest.Wait() // no time passes
+		if len(sink.lines) != 3 {
+			t.Error("a full load waits for more")
+		}
+		l.close()
+		<-l.done
+	})
 }
