@@ -154,8 +154,16 @@ type guardedConn struct {
 	net.Conn
 	guard   *guard
 	address netip.Addr
+	opening opening     // of the request under way; the server's goroutine alone touches it
 	lingers atomic.Bool // the client may still be sending what will not be read
 	closed  atomic.Bool
+}
+
+// Read reads, and watches how requests begin.
+func (c *guardedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.opening.watch(p[:n])
+	return n, err
 }
 
 // Close counts the connection out. Where the client may still be sending, it

@@ -161,7 +161,7 @@ func TestLingeringCloseIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	linger(c)
+	guarded(c).lingers.Store(true)
 	io.WriteString(c, "refused")
 	ended := make(chan struct{})
 	go func() { c.Close(); close(ended) }()

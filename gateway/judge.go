@@ -39,6 +39,9 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 // admit judges rows 1 and 2: the request is unambiguous HTTP within the limits,
 // and it leads somewhere.
 func (p *passage) admit() token.Reason {
+	if p.conn != nil && !p.conn.opening.plain() {
+		return token.MalformedRequest
+	}
 	h := p.header
 	line := requestLine{method: h.Method(), http11: h.IsHTTP11()}
 	if !line.http11 && string(h.Protocol()) != "HTTP/1.0" {

@@ -23,6 +23,7 @@ type passage struct {
 	gateway   *Gateway
 	ctx       *fasthttp.RequestCtx // nil in the header phase and in Explain
 	header    *fasthttp.RequestHeader
+	conn      *guardedConn // nil in the header phase, in Explain and in tests without one
 	body      []byte
 	unread    bool      // the body was left on the wire: the connection ends here
 	snapshot  *snapshot // the configuration this request is judged by, to its end
@@ -102,6 +103,7 @@ func (g *Gateway) acquire() *passage {
 func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *passage {
 	p := g.acquire()
 	p.ctx, p.header, p.body = ctx, &ctx.Request.Header, ctx.Request.Body()
+	p.conn = guarded(ctx.Conn())
 	p.peer = peerOf(ctx.RemoteAddr())
 	p.source = token.Source{Peer: p.peer, Addr: p.peer, Unknown: !p.peer.IsValid()}
 	g.mintID(&p.requestID)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net"
 	"time"
 
 	"tollgate/policy/token"
@@ -19,8 +20,14 @@ func (p *passage) finish() {
 	if g.draining.Load() {
 		resp.SetConnectionClose() // so that no client is about to reuse it when the listeners close
 	}
-	if p.unread || resp.ConnectionClose() {
-		linger(p.ctx.Conn())
+	if p.head.chunked {
+		resp.SetConnectionClose() // where its body ended is the lenient reader's word alone
+	}
+	if p.conn != nil {
+		if p.unread || resp.ConnectionClose() {
+			p.conn.lingers.Store(true)
+		}
+		p.conn.opening.next(len(p.header.RawHeaders()), len(p.body))
 	}
 	p.record.status = resp.StatusCode()
 	p.record.bytesIn = int64(len(p.header.RequestURI()) + len(p.header.RawHeaders()) + len(p.body))
@@ -100,16 +107,15 @@ func (p *passage) caller() (handle token.Handle, merchant string, environment to
 	return "", "", token.EnvAny, nil
 }
 
-// linger lets the client read its answer although part of its request was left
-// unread: closing at once would reset the connection, and take the answer with
-// it on many systems.
-func linger(c any) {
-	switch guarded := c.(type) {
+// guarded finds the counted connection under what the server calls one.
+func guarded(c net.Conn) *guardedConn {
+	switch c := c.(type) {
 	case *guardedConn:
-		guarded.lingers.Store(true)
+		return c
 	case *guardedTLSConn:
-		guarded.lingers.Store(true)
+		return c.guardedConn
 	}
+	return nil
 }
 
 // appendTime appends an RFC 3339 time in UTC with microseconds.
