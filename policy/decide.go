@@ -70,6 +70,7 @@ func Decide(c *Case, t *Trace) Verdict {
 	v := Verdict{Allowed: true}
 	_ = c.environment(&v, t) &&
 		c.address(&v, t) &&
+		c.clientCert(&v, t) &&
 		c.httpMethod(&v, t) &&
 		c.permission(&v, t) &&
 		c.subject(&v, t)
@@ -84,10 +85,10 @@ func Head(c *Case, t *Trace) Verdict {
 	return v
 }
 
-// Address judges row 8: the client's address.
+// Address judges row 8: the client's address, and the certificate it showed.
 func Address(c *Case, t *Trace) Verdict {
 	v := Verdict{Allowed: true}
-	c.address(&v, t)
+	_ = c.address(&v, t) && c.clientCert(&v, t)
 	return v
 }
 

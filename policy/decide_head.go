@@ -44,6 +44,27 @@ func (c *Case) judgeAddress() token.Reason {
 	return token.Allowed
 }
 
+func (c *Case) clientCert(v *Verdict, t *Trace) bool {
+	r := c.judgeClientCert()
+	if t != nil {
+		t.clientCert(c, r)
+	}
+	return c.settle(v, r)
+}
+
+func (c *Case) judgeClientCert() token.Reason {
+	for l := c.Principal.Live; l != nil; l = l.Parent {
+		rules := rulesOf(l)
+		if rules == nil {
+			return token.CannotDecide
+		}
+		if !rules.certs.contain(&c.Source.ClientCert) {
+			return token.ClientCertNotAllowed
+		}
+	}
+	return token.Allowed
+}
+
 func (c *Case) httpMethod(v *Verdict, t *Trace) bool {
 	r := c.judgeMethod()
 	if t != nil {

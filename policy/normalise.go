@@ -17,9 +17,10 @@ const (
 )
 
 // Normalise takes bounds as an admin sent them to the form in which they are
-// kept, in place: ranges masked, HTTP methods in capitals, countries as
-// alpha-2, operators and payment methods as catalogue ids, the rate in its
-// canonical text; doubles are dropped. It sets the restricts flags of bounds
+// kept, in place: ranges masked, client certificates as lower-case digests,
+// sorted, HTTP methods in capitals, countries as alpha-2, operators and payment
+// methods as catalogue ids, the rate and the quota in their canonical text;
+// doubles are dropped. It sets the restricts flags of bounds
 // that are not empty and never clears one. Normalising again changes nothing.
 //
 // A code that the catalogue does not know is kept as it was written, with a
@@ -31,8 +32,11 @@ func Normalise(c *Catalogue, b *token.Bounds) ([]token.Warning, token.FieldError
 	b.Methods = n.httpMethods(b.Methods)
 	b.Permissions = n.permissions(b.Permissions)
 	b.Composition = n.composition(b.Composition)
+	b.ClientCerts = n.clientCerts(b.ClientCerts)
 	n.rate(&b.Rate)
+	n.quota(&b.Quota)
 	b.Restricts.IP = b.Restricts.IP || len(b.IPRanges) > 0
+	b.Restricts.ClientCert = b.Restricts.ClientCert || len(b.ClientCerts) > 0
 	b.Restricts.Methods = b.Restricts.Methods || len(b.Methods) > 0
 	b.Restricts.Composition = b.Restricts.Composition || len(b.Composition) > 0
 	return n.warnings, n.errors
@@ -129,6 +133,38 @@ func (n *normaliser) rate(text *string) {
 		return
 	}
 	*text = r.String()
+}
+
+// clientCerts are sorted: which came first says nothing.
+func (n *normaliser) clientCerts(list []string) []string {
+	if len(list) > maxClientCerts {
+		n.wrong("client_cert_sha256", "there are %d entries; at most %d can be kept", len(list), maxClientCerts)
+		return nil
+	}
+	var out []string
+	for i, text := range list {
+		canonical, err := ParseClientCert(text)
+		if err != nil {
+			n.wrong(fmt.Sprintf("client_cert_sha256[%d]", i), "%v", err)
+			continue
+		}
+		out = append(out, canonical)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// quota warns of a day that allows more than its month: only the month binds.
+func (n *normaliser) quota(text *string) {
+	q, err := ParseQuota(*text)
+	if err != nil {
+		n.wrong("quota", "%v", err)
+		return
+	}
+	if q.Month != 0 && q.Day > q.Month {
+		n.odd("quota", "a day is given more than its month, whose count ends first")
+	}
+	*text = q.String()
 }
 
 // cut keeps a bad value from filling the answer that quotes it.

@@ -17,11 +17,13 @@ type Rules struct {
 	catalogue *Catalogue
 	own       addresses // the token's IP ranges
 	merchant  addresses
+	certs     clientCerts
 	methods   httpMethods
 	countries []countryRule // by code
 	numbers   []string      // enabled, canonical, sorted
 	foreign   map[foreignSpelling]struct{}
 	rate      Rate
+	quota     Quota
 
 	abroad      bool // a number is listed whose country the catalogue cannot judge
 	asksMethods bool
@@ -62,11 +64,17 @@ func Compile(c *Catalogue, b token.Bounds, numbers []token.Number, merchantRange
 	if r.merchant, err = compileAddresses(merchantRanges, false); err != nil {
 		return nil, fmt.Errorf("compiling the merchant's IP ranges: %w", err)
 	}
+	if r.certs, err = compileClientCerts(b.ClientCerts, b.Restricts.ClientCert); err != nil {
+		return nil, fmt.Errorf("compiling the client certificates: %w", err)
+	}
 	if r.methods, err = compileHTTPMethods(b.Methods); err != nil {
 		return nil, err
 	}
 	if r.rate, err = ParseRate(b.Rate); err != nil {
 		return nil, fmt.Errorf("compiling the rate: %w", err)
+	}
+	if r.quota, err = ParseQuota(b.Quota); err != nil {
+		return nil, fmt.Errorf("compiling the quota: %w", err)
 	}
 	r.compileComposition(b.Composition)
 	r.compileNumbers(numbers)
@@ -140,13 +148,16 @@ func (rule *countryRule) allow(c *Catalogue, id string, methods []string) {
 // Rate is the token's own rate; the zero Rate when it has none.
 func (r *Rules) Rate() Rate { return r.rate }
 
+// Quota is the token's own quota; the zero Quota when it has none.
+func (r *Rules) Quota() Quota { return r.quota }
+
 // Restricted reports whether a composition or phone whitelist is asked for,
 // though it may be empty: such a token is refused on routes without facts.
 func (r *Rules) Restricted() bool { return r.composed || r.phoned }
 
 // Size is roughly how many bytes the rules hold.
 func (r *Rules) Size() int64 {
-	size := int64(256) + r.own.size() + r.merchant.size()
+	size := int64(304) + r.own.size() + r.merchant.size() + r.certs.size()
 	for i := range r.countries {
 		size += 40 + 48*int64(len(r.countries[i].operators))
 		for j := range r.countries[i].operators {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strconv"
 	"strings"
 
 	"tollgate/policy/token"
@@ -31,6 +32,44 @@ func (t *Trace) address(c *Case, r token.Reason) {
 		detail = seen + " is inside the " + c.askedRanges()
 	}
 	t.add(8, "ip", r, detail)
+}
+
+// clientCert says nothing of a token that asks for no certificate: few do.
+func (t *Trace) clientCert(c *Case, r token.Reason) {
+	whose, asked := c.askedCerts()
+	shown := &c.Source.ClientCert
+	detail := "the client certificate " + certHint(shown) + " is one of " + whose
+	switch {
+	case r == token.Allowed && !asked:
+		return
+	case r == token.CannotDecide:
+		detail = "the token's rules were never compiled"
+	case r != token.Allowed && *shown == token.Digest{}:
+		detail = "no client certificate was shown that a client_ca of the listener vouches for; it must be one of " + whose
+	case r != token.Allowed:
+		detail = "the client certificate " + certHint(shown) + " is none of " + whose
+	}
+	t.add(8, "client_cert", r, detail)
+}
+
+// askedCerts names the list that refuses the certificate, else all of them.
+func (c *Case) askedCerts() (whose string, asked bool) {
+	var lists []string
+	for l := c.Principal.Live; l != nil; l = l.Parent {
+		rules, owner := rulesOf(l), "token"
+		if l != c.Principal.Live {
+			owner = "parent token"
+		}
+		if rules == nil || !rules.certs.asked {
+			continue
+		}
+		list := "the " + owner + "'s " + strconv.Itoa(len(rules.certs.digests))
+		if !rules.certs.contain(&c.Source.ClientCert) {
+			return list, true
+		}
+		lists = append(lists, list)
+	}
+	return strings.Join(lists, " and "), len(lists) > 0
 }
 
 // askedRanges names the lists that the address is looked up in.

@@ -21,7 +21,7 @@ func (h *house) newDesk(cfg *configs.Config) (*desk, error) {
 	var d desk
 	var err error
 	d.exchanger, err = issue.NewExchanger(issue.Options{
-		Memory: h.cache, Loader: h.store, Throttle: h.throttle, Signing: h.keys.Signing, Within: policy.Within,
+		Memory: h.cache, Loader: h.store, Throttle: h.throttle, Signing: h.keys.Signing, JudgeSource: policy.JudgeSource,
 		Issuer: cfg.Issuer(), Lifetime: cfg.Tokens.AccessTTL, Rand: rand.Reader, Used: h.uses.Record,
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func (h *house) newDesk(cfg *configs.Config) (*desk, error) {
 		return nil, err
 	}
 	d.nursery, err = issue.NewNursery(issue.NurseryOptions{
-		Tokens: h.store, Finder: h.store, Verifier: h.verifier, Minter: h.minter, Ranges: ranges{}, Within: policy.Within,
+		Tokens: h.store, Finder: h.store, Verifier: h.verifier, Minter: h.minter, Ranges: ranges{}, JudgeSource: policy.JudgeSource,
 	})
 	return &d, err
 }

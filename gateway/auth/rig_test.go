@@ -154,8 +154,8 @@ func newRig(t testing.TB) *rig {
 	r.hasher = hasher(t)
 	r.exchange, err = issue.NewExchanger(issue.Options{
 		Memory: r.cache, Loader: r.loader, Throttle: r.throttle, Signing: r.keys.Signing, Issuer: issuer,
-		Within:   func(*token.Live, token.Source) bool { return true },
-		Lifetime: 10 * time.Minute, Rand: rand.Reader,
+		JudgeSource: func(*token.Live, token.Source) token.Reason { return token.Allowed },
+		Lifetime:    10 * time.Minute, Rand: rand.Reader,
 	})
 	r.ok(err)
 	master, err := issue.ParseMasterKey(bytes.Repeat([]byte{9}, 32))

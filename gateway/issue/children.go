@@ -36,12 +36,12 @@ type Ranges interface {
 
 // NurseryOptions is how a Nursery is built; all of them are required.
 type NurseryOptions struct {
-	Tokens   Tokens
-	Finder   Finder
-	Verifier Verifier
-	Minter   *Minter
-	Ranges   Ranges
-	Within   func(*token.Live, token.Source) bool
+	Tokens      Tokens
+	Finder      Finder
+	Verifier    Verifier
+	Minter      *Minter
+	Ranges      Ranges
+	JudgeSource func(*token.Live, token.Source) token.Reason
 }
 
 // Nursery carries out what a token with the permission tokens:manage may do to
@@ -50,7 +50,7 @@ type Nursery struct{ o NurseryOptions }
 
 // NewNursery checks the options.
 func NewNursery(o NurseryOptions) (*Nursery, error) {
-	if o.Tokens == nil || o.Finder == nil || o.Verifier == nil || o.Minter == nil || o.Ranges == nil || o.Within == nil {
+	if o.Tokens == nil || o.Finder == nil || o.Verifier == nil || o.Minter == nil || o.Ranges == nil || o.JudgeSource == nil {
 		return nil, errors.New("issue: every field of NurseryOptions is required")
 	}
 	return &Nursery{o: o}, nil
@@ -143,12 +143,13 @@ func (n *Nursery) caller(c *token.Call) (*token.Principal, token.Reason) {
 	if p != nil {
 		c.Client = clientOf(p.Live)
 	}
-	switch {
-	case reason != token.Allowed:
+	if reason == token.Allowed {
+		reason = n.o.JudgeSource(p.Live, c.Source)
+	}
+	if reason != token.Allowed {
 		return nil, reason
-	case !n.o.Within(p.Live, c.Source):
-		return nil, token.IPNotAllowed
-	case !p.Permits(manage) || p.Live.Parent != nil: // a child never manages
+	}
+	if !p.Permits(manage) || p.Live.Parent != nil { // a child never manages
 		return nil, token.PermissionMissing
 	}
 	return p, token.Allowed

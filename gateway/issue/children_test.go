@@ -127,7 +127,7 @@ func TestAChildIsNeverFreerThanItsParent(t *testing.T) {
 	h := o.hold(manager)
 	c := o.create(h, token.Allowed, reading)
 	o.change(h.Handle, func(t *token.Token) { t.Bounds.IPRanges = []string{"203.0.113.0/24"} })
-	if q := o.keyed(c.Key, token.Allowed); policy.Within(q.Live, token.Source{Addr: netip.MustParseAddr("198.51.100.1")}) {
+	if q := o.keyed(c.Key, token.Allowed); policy.JudgeSource(q.Live, token.Source{Addr: netip.MustParseAddr("198.51.100.1")}) != token.IPNotAllowed {
 		t.Error("the child is let in from where its parent is not")
 	}
 	for _, listed := range o.list(h) {

@@ -51,17 +51,17 @@ type Throttle interface {
 
 // Options is how an Exchanger is built. All are required but Used, Timeout and Now.
 type Options struct {
-	Memory   Memory
-	Loader   Loader
-	Throttle Throttle
-	Signing  func() token.SigningKey                              // the key that signs now
-	Within   func(*token.Live, token.Source) bool                 // row 8: the address is in the ranges of the token, its merchant and its parent
-	Issuer   string                                               // iss
-	Lifetime time.Duration                                        // of an access token, in whole seconds, from 1s
-	Rand     io.Reader                                            // safe for concurrent use
-	Used     func(*token.Principal, *token.Source, token.Instant) // hears of each secret that was right; nil: nobody
-	Timeout  time.Duration                                        // of one look-up; 0: 1 s
-	Now      func() time.Time                                     // for Client, which is told no time; nil: time.Now
+	Memory      Memory
+	Loader      Loader
+	Throttle    Throttle
+	Signing     func() token.SigningKey                              // the key that signs now
+	JudgeSource func(*token.Live, token.Source) token.Reason         // row 8: the address and the client certificate pass for the token, its merchant and its parent
+	Issuer      string                                               // iss
+	Lifetime    time.Duration                                        // of an access token, in whole seconds, from 1s
+	Rand        io.Reader                                            // safe for concurrent use
+	Used        func(*token.Principal, *token.Source, token.Instant) // hears of each secret that was right; nil: nobody
+	Timeout     time.Duration                                        // of one look-up; 0: 1 s
+	Now         func() time.Time                                     // for Client, which is told no time; nil: time.Now
 }
 
 // Exchanger trades client credentials for access tokens. It writes nothing to
@@ -77,8 +77,8 @@ func NewExchanger(o Options) (*Exchanger, error) {
 	switch {
 	case o.Memory == nil || o.Loader == nil || o.Throttle == nil:
 		return nil, errors.New("issue: Options.Memory, Loader and Throttle are required")
-	case o.Signing == nil || o.Within == nil || o.Rand == nil:
-		return nil, errors.New("issue: Options.Signing, Within and Rand are required")
+	case o.Signing == nil || o.JudgeSource == nil || o.Rand == nil:
+		return nil, errors.New("issue: Options.Signing, JudgeSource and Rand are required")
 	case o.Issuer == "":
 		return nil, errors.New("issue: Options.Issuer is empty: it must be what JWTs are accepted with")
 	case o.Lifetime < time.Second || o.Lifetime%time.Second != 0:
@@ -147,9 +147,11 @@ func (x *Exchanger) judge(live *token.Live, o *token.Order, now token.Instant) t
 		return reason
 	case o.Environment != token.EnvAny && o.Environment != live.Environment:
 		return token.EnvironmentMismatch
-	case !x.o.Within(live, o.Source):
-		return token.IPNotAllowed
-	case live.Enhanced:
+	}
+	if reason := x.o.JudgeSource(live, o.Source); reason != token.Allowed {
+		return reason
+	}
+	if live.Enhanced {
 		return token.UnauthorizedClient
 	}
 	return token.Allowed

@@ -82,7 +82,7 @@ func newDesk(t testing.TB) *desk {
 	d.throttle, err = auth.NewThrottle(failures, time.Minute)
 	d.ok(err)
 	d.exchange, err = issue.NewExchanger(issue.Options{
-		Memory: d.cache, Loader: d.store, Throttle: d.throttle, Within: policy.Within, Issuer: "https://gateway.example/a&b",
+		Memory: d.cache, Loader: d.store, Throttle: d.throttle, JudgeSource: policy.JudgeSource, Issuer: "https://gateway.example/a&b",
 		Signing: func() token.SigningKey { return d.key }, Lifetime: 10 * time.Minute, Rand: rand.Reader,
 		Used: func(p *token.Principal, _ *token.Source, _ token.Instant) {
 			d.using.Lock()
@@ -437,7 +437,7 @@ func TestANewClientIsKnownAtOnce(t *testing.T) {
 func TestNewExchangerRefuses(t *testing.T) {
 	d := newDesk(t)
 	good := issue.Options{
-		Memory: d.cache, Loader: d.store, Throttle: d.throttle, Within: policy.Within, Issuer: "i",
+		Memory: d.cache, Loader: d.store, Throttle: d.throttle, JudgeSource: policy.JudgeSource, Issuer: "i",
 		Signing: func() token.SigningKey { return d.key }, Lifetime: time.Second, Rand: rand.Reader,
 	}
 	if _, err := issue.NewExchanger(good); err != nil {
@@ -446,7 +446,7 @@ func TestNewExchangerRefuses(t *testing.T) {
 	for name, spoil := range map[string]func(*issue.Options){
 		"memory": func(o *issue.Options) { o.Memory = nil }, "loader": func(o *issue.Options) { o.Loader = nil },
 		"throttle": func(o *issue.Options) { o.Throttle = nil }, "key": func(o *issue.Options) { o.Signing = nil },
-		"bounds": func(o *issue.Options) { o.Within = nil }, "randomness": func(o *issue.Options) { o.Rand = nil },
+		"bounds": func(o *issue.Options) { o.JudgeSource = nil }, "randomness": func(o *issue.Options) { o.Rand = nil },
 		"issuer": func(o *issue.Options) { o.Issuer = "" }, "lifetime": func(o *issue.Options) { o.Lifetime = 0 },
 		"a whole lifetime": func(o *issue.Options) { o.Lifetime = 1500 * time.Millisecond },
 	} {

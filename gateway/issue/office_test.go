@@ -118,7 +118,7 @@ func newOffice(t testing.TB, edit ...func(*issue.ClerkOptions)) *office {
 	o.clerk, err = issue.NewClerk(options)
 	o.ok(err)
 	o.nursery, err = issue.NewNursery(issue.NurseryOptions{
-		Tokens: o.records, Finder: o.store, Verifier: o.verifier, Minter: o.minter, Ranges: ranges{}, Within: policy.Within,
+		Tokens: o.records, Finder: o.store, Verifier: o.verifier, Minter: o.minter, Ranges: ranges{}, JudgeSource: policy.JudgeSource,
 	})
 	o.ok(err)
 	return o

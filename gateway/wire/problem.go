@@ -83,7 +83,7 @@ func RetryAfter(resp *fasthttp.Response, r *token.Refusal) {
 	seconds := r.RetryIn
 	if seconds == 0 {
 		switch r.Reason {
-		case token.CannotDecide, token.UpstreamUnreachable, token.UpstreamSaturated,
+		case token.CannotDecide, token.Overloaded, token.UpstreamUnreachable, token.UpstreamSaturated,
 			token.AuthThrottled, token.RateLimited, token.QuotaExceeded:
 			seconds = 1
 		default:

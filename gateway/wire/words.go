@@ -39,9 +39,11 @@ var words = map[token.Reason]Words{
 	token.AccessTokenRequired: {"Invalid token", "The token is unknown, malformed, expired or no longer accepted."},
 
 	token.CannotDecide: {"Cannot decide", "The credential could not be checked just now; it was neither accepted nor refused. Send the request again."},
+	token.Overloaded:   {"Overloaded", "The gateway has no room for this request just now; nothing was sent on. Send the request again."},
 
 	token.EnvironmentMismatch:  {"Environment mismatch", "The token's environment is not the one that this path or X-Environment asks for."},
 	token.IPNotAllowed:         {"IP address not allowed", "The token may not be used from this IP address."},
+	token.ClientCertNotAllowed: {"Client certificate not allowed", "The token may only be used over TLS with a client certificate of its own; none was shown, or another one."},
 	token.HTTPMethodNotAllowed: {"HTTP method not allowed", "The token may not be used with this HTTP method."},
 	token.PermissionMissing:    {"Permission missing", "The token does not have the permission that this path needs."},
 

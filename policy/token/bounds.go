@@ -4,11 +4,13 @@ package token
 // store keeps them. Package policy compiles them for the hot path.
 type Bounds struct {
 	IPRanges    []string    // addresses and CIDRs, v4 and v6, canonical; empty means none is asked for
+	ClientCerts []string    // SHA-256 of client certificates' DER, 64 lower-case hexadecimal characters, sorted; empty means none is asked for
 	Methods     []string    // HTTP methods, upper case; HEAD follows GET; empty means none is asked for
 	Permissions []string    // words such as payments:write
 	Composition Composition // country → operator → methods, in catalogue ids
 	Restricts   Restricts
 	Rate        string // "100/s burst 200"; "" for none
+	Quota       string // "10000/day 200000/month", either or both; "" for none
 }
 
 // Composition is country (ISO 3166-1 alpha-2) → operator id → payment methods.
@@ -22,6 +24,7 @@ type Restricts struct {
 	Phones      bool `json:"phones"`
 	IP          bool `json:"ip"`
 	Methods     bool `json:"methods"`
+	ClientCert  bool `json:"client_cert"`
 }
 
 // Number is one phone number of a token's whitelist.

@@ -32,6 +32,11 @@ type Source struct {
 	Peer    netip.Addr // the other end of the connection, unmapped, no zone
 	Addr    netip.Addr // the client: Peer, or the first untrusted hop behind trusted proxies
 	Unknown bool       // a hop could not be read: a token with IP ranges is refused
+
+	// ClientCert is the SHA-256 of the DER of the certificate that the client
+	// showed in its TLS handshake and a client_ca of ours vouched for. The zero
+	// digest: none was shown, or not to us; a token that asks for one is refused.
+	ClientCert Digest
 }
 
 // Throttle is the address that failed attempts are counted for: the client's,

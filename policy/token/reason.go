@@ -41,12 +41,14 @@ const (
 	Replayed
 	AccessTokenRequired // enhanced security: the key alone proves nothing
 
-	// Row 6: the store or cache could not tell.
-	CannotDecide
+	// Row 6: nobody could tell just now.
+	CannotDecide // the store or cache could not
+	Overloaded   // there was no room for the body
 
 	// Rows 7 to 10: bounds that the headers alone decide.
 	EnvironmentMismatch
 	IPNotAllowed
+	ClientCertNotAllowed
 	HTTPMethodNotAllowed
 	PermissionMissing
 
@@ -137,9 +139,11 @@ var reasons = [reasonCount]reasonFact{
 	AccessTokenRequired: {"access_token_required", 401, 5, OutcomeDenied},
 
 	CannotDecide: {"cannot_decide", 503, 6, OutcomeUndecided},
+	Overloaded:   {"overloaded", 503, 6, OutcomeUndecided},
 
 	EnvironmentMismatch:  {"environment_mismatch", 403, 7, OutcomeDenied},
 	IPNotAllowed:         {"ip_not_allowed", 403, 8, OutcomeDenied},
+	ClientCertNotAllowed: {"client_cert_not_allowed", 403, 8, OutcomeDenied},
 	HTTPMethodNotAllowed: {"http_method_not_allowed", 403, 9, OutcomeDenied},
 	PermissionMissing:    {"permission_missing", 403, 10, OutcomeDenied},
 

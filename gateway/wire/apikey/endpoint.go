@@ -78,7 +78,7 @@ func answer(req *fasthttp.Request, resp *fasthttp.Response, v *token.Visit, ask 
 		switch v.Reason {
 		case token.MethodNotRouted:
 			r.Allow = "POST"
-		case token.IPNotAllowed, token.EnvironmentMismatch:
+		case token.IPNotAllowed, token.ClientCertNotAllowed, token.EnvironmentMismatch:
 			r.Reason = token.TokenInvalid // or a thief would learn that the credentials are right
 		}
 		Dialect{}.Refuse(resp, &r)

@@ -14,6 +14,7 @@ type said struct {
 const (
 	wrongCredentials = "Invalid API credentials."
 	wrongIP          = "This IP address is not allowed to use the API key."
+	wrongCert        = "This client certificate is not allowed to use the API key, or none was sent."
 	badRequest       = "The request could not be read."
 	tooMany          = "Too many requests; wait and send the request again."
 	notAllowed       = "The API key is not allowed to do this."
@@ -50,9 +51,11 @@ var sayings = map[token.Reason]said{
 	token.AccessTokenRequired: {401, wrongCredentials},
 
 	token.CannotDecide: {503, "The credentials could not be checked just now; send the request again."},
+	token.Overloaded:   {503, "The service has no room for the request just now; nothing was sent, the request may be sent again."},
 
 	token.EnvironmentMismatch:  {403, "The API key belongs to another environment."},
 	token.IPNotAllowed:         {401, wrongIP},
+	token.ClientCertNotAllowed: {401, wrongCert},
 	token.HTTPMethodNotAllowed: {403, "The API key may not be used with this HTTP method."},
 	token.PermissionMissing:    {403, notAllowed},
 

@@ -73,9 +73,11 @@ var sayings = map[token.Reason]said{
 	token.AccessTokenRequired: {401, jwtWrong},
 
 	token.CannotDecide: {503, "Le jeton n'a pas pu être vérifié pour le moment. Veuillez renvoyer la requête."},
+	token.Overloaded:   {503, "Le service est momentanément surchargé. Rien n'a été transmis, la requête peut être renvoyée."},
 
 	token.EnvironmentMismatch:  {401, "Ce jeton n'appartient pas à l'environnement demandé."},
 	token.IPNotAllowed:         {403, "Cette adresse IP n'est pas autorisée."},
+	token.ClientCertNotAllowed: {403, "Ce certificat client n'est pas autorisé, ou aucun n'a été présenté."},
 	token.HTTPMethodNotAllowed: {403, "Cette méthode HTTP n'est pas autorisée pour ce jeton."},
 	token.PermissionMissing:    {403, "Ce jeton n'a pas la permission requise."},
 

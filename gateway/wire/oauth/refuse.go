@@ -57,9 +57,11 @@ var sayings = map[token.Reason]said{
 	token.AccessTokenRequired: unauthorized, // enhanced security: this client may not trade its secret here
 
 	token.CannotDecide: unavailable,
+	token.Overloaded:   unavailable,
 
 	token.EnvironmentMismatch:  invalidClient,
 	token.IPNotAllowed:         invalidClient,
+	token.ClientCertNotAllowed: invalidClient,
 	token.HTTPMethodNotAllowed: unauthorized,
 	token.PermissionMissing:    unauthorized,
 

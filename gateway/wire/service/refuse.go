@@ -45,9 +45,11 @@ var sayings = map[token.Reason]said{
 	token.AccessTokenRequired: {401, wrongToken},
 
 	token.CannotDecide: {503, "The token could not be checked just now; send the request again."},
+	token.Overloaded:   {503, "The service has no room for the request just now; nothing was sent, the request may be sent again."},
 
 	token.EnvironmentMismatch:  {403, "The token belongs to another environment."},
 	token.IPNotAllowed:         {403, "The token may not be used from this IP address."},
+	token.ClientCertNotAllowed: {403, "The token may only be used with a client certificate of its own."},
 	token.HTTPMethodNotAllowed: {403, "The token may not be used with this HTTP method."},
 	token.PermissionMissing:    {403, "The token does not have the permission that this path needs."},
 
