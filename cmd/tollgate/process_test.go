@@ -87,8 +87,14 @@ func serving(t *testing.T, file string, environ ...string) *process {
 // awaitReady waits for the line that says where the process serves.
 func (p *process) awaitReady() {
 	p.t.Helper()
+	p.awaitReadyIn(p.stderr.String)
+}
+
+// awaitReadyIn waits for that line in a log.
+func (p *process) awaitReadyIn(log func() string) {
+	p.t.Helper()
 	p.eventually("the word that it is ready", func() bool {
-		for line := range strings.Lines(p.stderr.String()) {
+		for line := range strings.Lines(log()) {
 			var said struct{ Msg, Listen, Admin string }
 			if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "ready" {
 				p.gateway, p.admin = said.Listen, said.Admin
@@ -97,7 +103,7 @@ func (p *process) awaitReady() {
 		}
 		select {
 		case err := <-p.ended:
-			p.t.Fatalf("it ended: %v\n%s", err, p.stderr)
+			p.t.Fatalf("it ended: %v\n%s", err, log())
 		default:
 		}
 		return false
