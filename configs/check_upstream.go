@@ -41,6 +41,7 @@ func (r *reader) checkUpstreams(c *Config) {
 		if u.Health != nil {
 			r.checkHealth(below(key, "health"), u.Health)
 		}
+		r.checkEject(below(key, "eject"), &u.Eject)
 		c.Upstreams[name] = u
 	}
 }
@@ -188,6 +189,18 @@ func (r *reader) checkHealth(key string, h *Health) {
 	path, query, _ := strings.Cut(h.Path, "?")
 	if _, problem := parsePattern(path); problem != "" || strings.ContainsAny(h.Path, "{}") || !visible(query) {
 		r.fail(below(key, "path"), "%s is no path; write one such as /health", quote(h.Path))
+	}
+}
+
+func (r *reader) checkEject(key string, e *Eject) {
+	if e.Failures == 1 {
+		r.fail(below(key, "failures"), "one failure may be one bad request; write 2 to 50, or 0 to leave no target out")
+	}
+	r.count(below(key, "failures"), e.Failures, 0, 50)
+	r.span(below(key, "rest"), e.Rest, 10*time.Millisecond, time.Hour)
+	r.span(below(key, "max_rest"), e.MaxRest, 10*time.Millisecond, time.Hour)
+	if e.MaxRest < e.Rest && !r.isBrokenBelow(key) {
+		r.fail(below(key, "max_rest"), "it is shorter than rest, which begins at %s; write that or more", durationText(e.Rest))
 	}
 }
 

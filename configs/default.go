@@ -50,6 +50,8 @@ func (u *Upstream) setDefaults() {
 		MaxConns:       1024,
 		MaxResponse:    8 << 20,
 		Host:           "target",
+		KeepAlive:      true,
+		Eject:          Eject{Failures: 5, Rest: time.Second, MaxRest: 30 * time.Second},
 	}
 }
 

@@ -17,7 +17,9 @@ type Upstream struct {
 	Headers        map[string]Header `yaml:"headers"`         // set on the way out
 	SignKeyFile    File              `yaml:"sign_key_file"`   // HMAC key of X-Tollgate-Signature; "": not signed
 	Health         *Health           `yaml:"health"`          // nil: no active check
-	TLS            UpstreamTLS       `yaml:"tls"`             // later
+	KeepAlive      bool              `yaml:"keep_alive"`      // false: a connection for each request
+	Eject          Eject             `yaml:"eject"`
+	TLS            UpstreamTLS       `yaml:"tls"` // later
 
 	SignKey Secret `yaml:"-"` // what SignKeyFile holds: at least 32 bytes
 }
@@ -26,6 +28,14 @@ type Upstream struct {
 type Health struct {
 	Path     string        `yaml:"path"`
 	Interval time.Duration `yaml:"interval"` // 100ms to 1h
+}
+
+// Eject is when a target that takes requests and does not answer them is left
+// out, and for how long.
+type Eject struct {
+	Failures int           `yaml:"failures"` // in a row: 2 to 50; 0: never
+	Rest     time.Duration `yaml:"rest"`     // after the first time: 10ms to 1h
+	MaxRest  time.Duration `yaml:"max_rest"` // the longest, as it doubles: Rest to 1h
 }
 
 // UpstreamTLS names an upstream's own authority and our certificate for it.

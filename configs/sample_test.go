@@ -88,7 +88,8 @@ func TestSampleExamplesLoad(t *testing.T) {
 		t.Errorf("an upstream's defaults are %+v, want %+v", got, want)
 	}
 	if got := c.Upstreams["payments"]; got.MaxResponse != want.MaxResponse || got.ConnectTimeout != want.ConnectTimeout ||
-		got.Timeout != want.Timeout || got.MaxConns != want.MaxConns || got.Host != want.Host {
+		got.Timeout != want.Timeout || got.MaxConns != want.MaxConns || got.Host != want.Host ||
+		got.KeepAlive != want.KeepAlive || got.Eject != want.Eject {
 		t.Errorf("the example says %+v where the defaults are %+v", got, want)
 	}
 }

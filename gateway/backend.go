@@ -21,7 +21,8 @@ type backend struct {
 	host     string      // the Host header when the target's is sent
 	tls      *tls.Config // nil: plain
 
-	down atomic.Bool // the health check says so
+	down    atomic.Bool // the health check says so
+	circuit *circuit    // what its answers say
 
 	// A dial that fails makes the target suspect until one succeeds. A suspect
 	// target is tried by one request at a time, and rests between tries as long
@@ -78,6 +79,7 @@ func (u *upstream) readTarget(text string) (*backend, error) {
 		return nil, fmt.Errorf("target %q: port %s is not between 1 and 65535", text, port)
 	}
 	b := &backend{upstream: u, address: net.JoinHostPort(at.Hostname(), port), host: at.Host}
+	b.circuit = newCircuit(u.spec.Eject, func(e circuitEvent) { u.tellCircuit(b, e) })
 	if !isHost(b.host) {
 		return nil, fmt.Errorf("target %q: the host holds a character that cannot be sent", text)
 	}
@@ -109,6 +111,8 @@ func (b *backend) take(now time.Time) *conn {
 				return c
 			case aWord:
 				b.distrust(now)
+			case anEnd:
+				b.upstream.count(faultIdleEnd)
 			}
 		}
 		b.end(c)
@@ -143,11 +147,14 @@ func (b *backend) give(c *conn, now time.Time) {
 // twice, only a connection for each request is safe.
 func (b *backend) distrust(now time.Time) {
 	b.aloneTo.Store(now.Add(distrustFor).UnixNano())
+	b.upstream.count(faultUnasked)
 	b.upstream.complain(b, "upstream target is not trusted with kept connections for a while", faultUnasked)
 }
 
 // alone reports whether each request to the target has a connection to itself.
-func (b *backend) alone(now time.Time) bool { return now.UnixNano() < b.aloneTo.Load() }
+func (b *backend) alone(now time.Time) bool {
+	return b.upstream.spec.NoKeepAlive || now.UnixNano() < b.aloneTo.Load()
+}
 
 // end closes a connection for good.
 func (b *backend) end(c *conn) {

@@ -22,14 +22,17 @@ type tour struct {
 	spent    uint64   // one bit for each target that gave nothing
 	last     *backend // the last that was tried
 	attempts int      // connections that something was tried on, dials included
+	caller   string   // whose request it is, for the targets' circuits
+	pass     *bout    // not nil: it is a trial of the last target
 }
 
 // connect gives a connection on which nothing has been sent: a pooled one that
 // is quiet, else a new one, at the first target of the tour that has either. It
 // is nil when no target is left.
 //
-// Targets that the health check calls down are left out altogether. Suspect
-// ones come last, and each is tried by one request at a time.
+// Targets that the health check calls down, or whose circuit is open for the
+// caller, are left out altogether. Suspect ones come last, and each is tried by
+// one request at a time.
 func (u *upstream) connect(t *tour, deadline time.Time) *conn {
 	if !t.begun {
 		t.begun = true
@@ -42,23 +45,41 @@ func (u *upstream) connect(t *tour, deadline time.Time) *conn {
 			if t.spent&(1<<at) != 0 || b.down.Load() || !t.now.Before(deadline) {
 				continue
 			}
-			c := b.take(t.now)
-			if c == nil && !b.mayDial(t.now, desperate) {
-				continue
-			}
-			t.last = b
-			t.attempts++
-			if c == nil {
-				c = u.tryDial(b, t.now, deadline)
-				t.now = time.Now()
-			}
-			if c != nil {
+			if c := u.visit(t, b, deadline, desperate); c != nil {
 				return c
 			}
-			t.spent |= 1 << at
+			if t.last == b {
+				t.spent |= 1 << at
+			}
 		}
 	}
 	return nil
+}
+
+// visit gets a connection of one target, or nil. Where it tried to, and only
+// then, the target is the tour's last.
+func (u *upstream) visit(t *tour, b *backend, deadline time.Time, desperate bool) *conn {
+	pass, ok := b.circuit.admit(t.caller, t.now)
+	if !ok {
+		return nil
+	}
+	c := b.take(t.now)
+	if c == nil && !b.mayDial(t.now, desperate) {
+		b.circuit.release(pass)
+		return nil
+	}
+	t.last = b
+	t.attempts++
+	if c == nil {
+		c = u.tryDial(b, t.now, deadline)
+		t.now = time.Now()
+	}
+	if c == nil {
+		b.circuit.release(pass)
+		return nil
+	}
+	t.pass = pass
+	return c
 }
 
 // spend marks the target of a connection that took nothing though it was new.

@@ -49,6 +49,7 @@ func acquireExchange() *exchange { return exchanges.Get().(*exchange) }
 // end gives back all that the exchange holds, at now. The connection goes back
 // to its pool if nothing speaks against it, and is closed otherwise.
 func (x *exchange) end(now time.Time) {
+	x.judge(saysNothing)
 	x.release(now)
 	if x.upstream != nil {
 		x.upstream.leave()
@@ -144,6 +145,7 @@ func (x *exchange) try(u *upstream, c *conn) bool {
 		// the last on this connection: half a request stands on it.
 		x.tainted = true
 	default:
+		x.judge(saysNothing)
 		x.release(time.Time{})
 		if !c.reused {
 			u.spend(&x.tour, c.target)
@@ -152,14 +154,34 @@ func (x *exchange) try(u *upstream, c *conn) bool {
 	return true
 }
 
-// fail turns an error after sending into its reason, and tells the log.
+// fail turns an error after sending into its reason, holds it against the
+// target as far as it is to blame, and tells the log.
 func (x *exchange) fail(err error) token.Reason {
 	x.tainted = true
+	x.upstream.count(err)
+	x.judge(verdictOn(err, x.deadline.Sub(x.tour.now), x.upstream.spec.Timeout))
 	if isTimeout(err) {
 		return token.UpstreamTimeout
 	}
 	x.upstream.complain(x.conn.target, "upstream gave no usable answer", err)
 	return token.UpstreamFailed
+}
+
+// judge tells the circuit of the last target what became of its request.
+func (x *exchange) judge(v verdict) {
+	t := &x.tour
+	if t.last == nil {
+		return
+	}
+	switch c := t.last.circuit; v {
+	case isAlive:
+		c.succeed()
+	case hasFailed:
+		c.fail(t.caller, t.pass, time.Now())
+	default:
+		c.release(t.pass)
+	}
+	t.pass = nil
 }
 
 // readAnswer reads the head of the final answer, past a bounded number of

@@ -53,6 +53,7 @@ func (g *Gateway) forward(p *passage) token.Reason {
 	x := acquireExchange()
 	x.deadline, x.tour.now = began.Add(timeout), began
 	x.outgoing.fill(p)
+	x.tour.caller = x.outgoing.merchant
 	streamed, reason := false, token.InternalError
 	defer func() {
 		p.record.upstream, p.record.sent, p.record.attempts = u.name, x.sent, x.tour.attempts

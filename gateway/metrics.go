@@ -21,6 +21,10 @@ type meters struct {
 	gatewaySeconds  *prometheus.HistogramVec
 	upstreamSeconds *prometheus.HistogramVec
 	upstreamHealthy *prometheus.GaugeVec
+	circuit         *prometheus.GaugeVec
+	ejections       *prometheus.CounterVec
+	upstreamFaults  *prometheus.CounterVec
+	cutStreams      *prometheus.CounterVec
 	issued          *prometheus.CounterVec
 	throttled       prometheus.Counter
 	reloads         *prometheus.CounterVec
@@ -44,6 +48,15 @@ func newMeters(r prometheus.Registerer) (*meters, error) {
 		upstreamSeconds: histograms("tollgate_upstream_seconds", "Time from the first attempt at an upstream to the end of its answer.", "upstream"),
 		upstreamHealthy: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tollgate_upstream_healthy",
 			Help: "1 while a target passes its active health check, else 0."}, []string{"upstream", "target"}),
+		circuit: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tollgate_upstream_circuit",
+			Help: "Whether a target that fails is left out: 0 no, 1 for every caller, 2 a trial request is under way, 3 for callers whose own requests alone failed."},
+			[]string{"upstream", "target"}),
+		ejections: counters("tollgate_upstream_ejections_total",
+			"How often a target was left out, or stayed it after a trial, by whom for: all callers, or one.", "upstream", "target", "scope"),
+		upstreamFaults: counters("tollgate_upstream_faults_total",
+			"Upstream connections ended for what came over them, by the kind of fault.", "upstream", "fault"),
+		cutStreams: counters("tollgate_upstream_cut_streams_total",
+			"Streamed answers that broke behind their head, which the access log shows with their first status.", "upstream"),
 		issued: counters("tollgate_tokens_issued_total", "Requests for an access token, by dialect and outcome.", "dialect", "outcome"),
 		throttled: counter("tollgate_auth_throttled_total",
 			"Credentials refused unseen, because too many unknown ones came from their source."),
@@ -55,7 +68,7 @@ func newMeters(r prometheus.Registerer) (*meters, error) {
 			"Client connections closed at once by limit, and failures to accept one.", "reason"),
 	}
 	for _, c := range []prometheus.Collector{
-		m.requests, m.requestSeconds, m.gatewaySeconds, m.upstreamSeconds, m.upstreamHealthy, m.issued,
+		m.requests, m.requestSeconds, m.gatewaySeconds, m.upstreamSeconds, m.upstreamHealthy, m.circuit, m.ejections, m.upstreamFaults, m.cutStreams, m.issued,
 		m.throttled, m.reloads, m.lastReload, m.panics, m.logDropped, m.connections,
 	} {
 		if err := r.Register(c); err != nil {
@@ -126,7 +139,19 @@ func (m *meters) removeRoute(label string, r *routeMeters) {
 
 func (m *meters) removeUpstream(name string) {
 	m.upstreamSeconds.DeleteLabelValues(name)
-	m.upstreamHealthy.DeletePartialMatch(prometheus.Labels{"upstream": name})
+	m.cutStreams.DeleteLabelValues(name)
+	of := prometheus.Labels{"upstream": name}
+	m.upstreamHealthy.DeletePartialMatch(of)
+	m.circuit.DeletePartialMatch(of)
+	m.ejections.DeletePartialMatch(of)
+	m.upstreamFaults.DeletePartialMatch(of)
+}
+
+func (m *meters) removeTarget(upstream, target string) {
+	of := prometheus.Labels{"upstream": upstream, "target": target}
+	m.upstreamHealthy.DeletePartialMatch(of)
+	m.circuit.DeletePartialMatch(of)
+	m.ejections.DeletePartialMatch(of)
 }
 
 func (r *routeMeters) count(k requestKind) {

@@ -76,6 +76,22 @@ type UpstreamSpec struct {
 	SignKey        []byte            // X-Tollgate-Signature; nil: not signed
 	Health         HealthSpec        // Path "": no active check
 	MaxResponse    int64             // bytes of an answer that is not streamed; 0: 8 MiB
+	NoKeepAlive    bool              // a connection for each request, closed behind its answer
+	Eject          EjectSpec         // Failures 0: never
+}
+
+// EjectSpec is when a target that takes requests and does not answer them is
+// left out, and for how long.
+type EjectSpec struct {
+	Failures int           // in a row, 2 to 50; 0: never
+	Rest     time.Duration // after the first time; 0: 1 s
+	MaxRest  time.Duration // the longest, as it doubles with each trial that fails; 0: 30 s or Rest
+}
+
+func (e EjectSpec) withDefaults() EjectSpec {
+	setDefault(&e.Rest, defaultRest)
+	setDefault(&e.MaxRest, max(defaultMaxRest, e.Rest))
+	return e
 }
 
 // HealthSpec is an active check of an upstream's targets.

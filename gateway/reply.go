@@ -31,6 +31,7 @@ func (x *exchange) deliver(resp *fasthttp.Response, p *passage) (streamed bool, 
 			return false, x.fail(err)
 		}
 	}
+	x.judge(isAlive)
 	x.copyHead(resp)
 	resp.Header.SetBytesV("X-Request-Id", p.requestID[:])
 	switch {
@@ -56,9 +57,19 @@ func (s *stream) Read(p []byte) (int, error) {
 	}
 	n, err := s.x.Read(p)
 	if err != nil && err != io.EOF {
-		s.x.fail(err)
+		s.x.cutStream(err)
 	}
 	return n, err
+}
+
+// cutStream takes note of an answer that broke when its head had been passed
+// on. The target was told alive by then, and stays it: what is cut far behind a
+// good head is as often the network's doing.
+func (x *exchange) cutStream(err error) {
+	x.tainted = true
+	x.upstream.count(err)
+	x.upstream.countCutStream()
+	x.upstream.complain(x.conn.target, "upstream cut an answer that was being streamed", err)
 }
 
 // Close ends the exchange. A second one does nothing: the exchange may be

@@ -45,6 +45,7 @@ func (u *servedUpstream) has(target string) bool {
 // under way finish on theirs.
 type upstreamContext struct {
 	logger  *zap.Logger
+	meters  *meters                      // nil: nothing is counted
 	healthy func(target string, ok bool) // sets tollgate_upstream_healthy
 }
 
@@ -94,7 +95,7 @@ func (g *Gateway) retire(old, next *snapshot) {
 		}
 		for _, b := range u.targets {
 			if !kept.has(b.address) {
-				g.meters.upstreamHealthy.DeleteLabelValues(name, b.address)
+				g.meters.removeTarget(name, b.address)
 			}
 		}
 	}
@@ -195,6 +196,7 @@ func (g *Gateway) serveUpstream(name string, spec UpstreamSpec, old *snapshot) (
 	}
 	u, err := newUpstream(name, spec, upstreamContext{
 		logger: g.options.Logger,
+		meters: g.meters,
 		healthy: func(target string, ok bool) {
 			g.meters.healthy(name, target, ok)
 		},

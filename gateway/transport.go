@@ -6,30 +6,6 @@ import (
 	"time"
 )
 
-// fault is one thing that can go wrong with an upstream. Faults are constants:
-// comparable, free to return, and they never quote a byte of an answer.
-type fault string
-
-// Error is the fault's own text.
-func (f fault) Error() string { return string(f) }
-
-// What an upstream can do wrong once something was sent to it.
-const (
-	faultNoAnswer  = fault("the connection ended without an answer")
-	faultCut       = fault("the answer was cut short")
-	faultHead      = fault("the answer's head is malformed")
-	faultHeadSize  = fault("the answer's head is larger than 32 KiB or has more than 256 fields")
-	faultStatus    = fault("the answer's status is not between 200 and 599")
-	faultSwitch    = fault("the upstream switched protocols unasked")
-	faultInterim   = fault("too many interim answers, or one of an unknown kind")
-	faultFraming   = fault("the answer's length is announced in more than one way, or in one we do not read")
-	faultUnframed  = fault("the answer has neither Content-Length nor chunked framing, so a cut one would look whole")
-	faultChunk     = fault("the answer's chunked framing is malformed")
-	faultBodySize  = fault("the answer is larger than the limit and its route does not stream")
-	faultUnasked   = fault("the upstream sent bytes that nobody asked for, such as a second answer")
-	faultHandshake = fault("the upstream did not agree on HTTP/1.1")
-)
-
 // conn is one connection to one target. One request at a time uses it.
 //
 // A connection goes back to its pool only after an answer that was read to its

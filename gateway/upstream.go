@@ -70,6 +70,7 @@ func newUpstream(name string, spec UpstreamSpec, c upstreamContext, options ...u
 	if spec.MaxResponse == 0 {
 		spec.MaxResponse = defaultMaxResponse
 	}
+	spec.Eject = spec.Eject.withDefaults()
 	if c.logger == nil {
 		c.logger = zap.NewNop()
 	}
@@ -95,6 +96,10 @@ func (u *upstream) checkBounds() error {
 		return errors.New("targets is empty; give at least one, such as http://127.0.0.1:9000")
 	case len(s.Targets) > maxTargets:
 		return fmt.Errorf("%d targets; at most %d are served", len(s.Targets), maxTargets)
+	case s.Eject.Failures != 0 && (s.Eject.Failures < 2 || s.Eject.Failures > maxEjectAfter):
+		return fmt.Errorf("eject.failures must be 0, which never ejects, or between 2 and %d: one failure may be one bad request", maxEjectAfter)
+	case s.Eject.Rest < 0 || s.Eject.MaxRest < s.Eject.Rest:
+		return errors.New("eject.rest must be positive, and eject.max_rest no less")
 	case s.Health.Path != "" && (s.Health.Path[0] != '/' || bytes.ContainsAny([]byte(s.Health.Path), " \t\r\n")):
 		return errors.New("health.path must begin with / and hold no spaces")
 	case s.Health.Path != "" && s.Health.Interval <= 0:
@@ -113,6 +118,7 @@ func (u *upstream) sameAs(spec UpstreamSpec) bool {
 	a, b := &u.spec, &other.spec
 	return slices.Equal(a.Targets, b.Targets) && maps.Equal(a.Headers, b.Headers) &&
 		bytes.Equal(a.SignKey, b.SignKey) && a.Health == b.Health && a.Host == b.Host &&
+		a.Eject == b.Eject && a.NoKeepAlive == b.NoKeepAlive &&
 		a.ConnectTimeout == b.ConnectTimeout && a.Timeout == b.Timeout &&
 		a.MaxConns == b.MaxConns && a.MaxResponse == b.MaxResponse
 }
@@ -122,6 +128,9 @@ func (u *upstream) sameAs(spec UpstreamSpec) bool {
 func (u *upstream) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	u.stop = stop
+	for _, b := range u.targets {
+		u.tellCircuit(b, circuitClosed)
+	}
 	u.workers.Go(func() { u.reap(ctx) })
 	if u.spec.Health.Path == "" {
 		return

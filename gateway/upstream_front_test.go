@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
 	"tollgate/policy/token"
@@ -240,8 +241,12 @@ func (quietLogger) Printf(string, ...any) {}
 var testLive = &token.Live{Handle: "tok_000000000001", Merchant: "mer_000000000001", Environment: token.EnvLive}
 
 func (f *front) handle(ctx *fasthttp.RequestCtx) {
+	live := *testLive
+	if other := ctx.Request.Header.Peek("X-Merchant"); len(other) > 0 {
+		live.Merchant = string(other)
+	}
 	p := &passage{ctx: ctx, header: &ctx.Request.Header, route: f.route, now: time.Unix(1700000000, 0),
-		principal: &token.Principal{Live: testLive}}
+		principal: &token.Principal{Live: &live}}
 	copy(p.requestID[:], "0123456789abcdef0123456789abcdef")
 	p.target.raw, p.head.host = ctx.Request.Header.RequestURI(), ctx.Request.Header.Host()
 	p.head.clientRequestID = ctx.Request.Header.Peek("X-Request-Id")
@@ -265,9 +270,10 @@ func (f *front) lastRecord() record {
 
 // client is one client connection that writes what it is told.
 type client struct {
-	t    testing.TB
-	conn net.Conn
-	r    *bufio.Reader
+	t        testing.TB
+	conn     net.Conn
+	r        *bufio.Reader
+	merchant string // "": testLive's
 }
 
 func (f *front) client(t testing.TB) *client {
@@ -296,6 +302,9 @@ func (c *client) ask(method, path, mark, body string) got {
 	c.t.Helper()
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "%s %s HTTP/1.1\r\nHost: api.example.com\r\nX-Mark: %s\r\n", method, path, mark)
+	if c.merchant != "" {
+		fmt.Fprintf(&text, "X-Merchant: %s\r\n", c.merchant)
+	}
 	if body != "" {
 		fmt.Fprintf(&text, "Content-Length: %d\r\n", len(body))
 	}
@@ -353,4 +362,21 @@ func (u *upstream) idle() (all, quiet int) {
 		b.mu.Unlock()
 	}
 	return all, quiet
+}
+
+// counted is the sum of a metric's counters and gauges.
+func counted(t testing.TB, registry *prometheus.Registry, name string) (sum float64) {
+	t.Helper()
+	all, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range all {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == name {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
 }

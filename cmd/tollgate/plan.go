@@ -78,6 +78,8 @@ func upstreamOf(u *configs.Upstream) gateway.UpstreamSpec {
 		Host:           u.Host,
 		SignKey:        u.SignKey.Reveal(),
 		MaxResponse:    int64(u.MaxResponse),
+		NoKeepAlive:    !u.KeepAlive,
+		Eject:          gateway.EjectSpec{Failures: u.Eject.Failures, Rest: u.Eject.Rest, MaxRest: u.Eject.MaxRest},
 	}
 	if len(u.Headers) > 0 {
 		spec.Headers = make(map[string]string, len(u.Headers))
