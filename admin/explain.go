@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
 
+	"tollgate/policy"
 	"tollgate/policy/token"
 )
 
@@ -30,7 +32,8 @@ type Inquiry struct {
 	Path       string // with its query
 	Headers    []Header
 	Body       []byte
-	ClientIP   netip.Addr // the zero address: not said
+	ClientIP   netip.Addr   // the zero address: not said
+	ClientCert token.Digest // of the client certificate's DER; the zero digest: none
 }
 
 // Header is one header field of an inquiry.
@@ -68,6 +71,7 @@ type explainRequest struct {
 	Body       string                  `json:"body,omitempty"`
 	BodyBase64 string                  `json:"body_base64,omitempty" doc:"Instead of body, for what is no text"`
 	ClientIP   string                  `json:"client_ip,omitempty"`
+	ClientCert string                  `json:"client_cert_sha256,omitempty" doc:"SHA-256 of the client certificate it would come with"`
 }
 
 // headerValues is one value, or a list of them.
@@ -176,6 +180,7 @@ func readInquiry(order *explainOrder, f *faults) Inquiry {
 	return Inquiry{
 		Handle: h, Credential: order.Credential, Method: r.Method, Host: r.Host, Path: r.Path,
 		Headers: readHeaders(r.Headers), Body: readBody(f, r), ClientIP: readClientIP(f, r.ClientIP),
+		ClientCert: readClientCert(f, r.ClientCert),
 	}
 }
 
@@ -212,6 +217,19 @@ func readClientIP(f *faults, text string) netip.Addr {
 		f.add("request.client_ip", "write one IP address, such as 192.0.2.7")
 	}
 	return addr.Unmap()
+}
+
+func readClientCert(f *faults, text string) (d token.Digest) {
+	if text == "" {
+		return d
+	}
+	canonical, err := policy.ParseClientCert(text)
+	if err != nil {
+		f.add("request.client_cert_sha256", err.Error())
+		return d
+	}
+	_, _ = hex.Decode(d[:], []byte(canonical)) // it is 64 hexadecimal characters
+	return d
 }
 
 func viewExplanation(e *Explanation) explanationView {

@@ -81,16 +81,17 @@ func TestExplainHandsOnTheRequest(t *testing.T) {
 		Checks: []admin.Check{{Name: "ip", Passed: true, Detail: "192.0.2.1"}, {Name: "country", Passed: false, Detail: "ML"}},
 	}
 	p := r.want(200, "POST", "/admin/v1/explain", `{"token_id":"`+tok+`","request":{"method":"POST","host":"api.example.com","path":"/v1/payments?x=1",
-		"headers":{"Content-Type":"application/json","X-Twice":["a","b"]},"body":"{\"country\":\"ML\"}","client_ip":"::ffff:192.0.2.1"}}`)
+		"headers":{"Content-Type":"application/json","X-Twice":["a","b"]},"body":"{\"country\":\"ML\"}","client_ip":"::ffff:192.0.2.1","client_cert_sha256":"`+strings.Repeat("0A:", 31)+`0A"}}`)
 	want := `{"allowed":false,"reason":"country_not_allowed","status":403,"token_id":"` + tok +
 		`","checks":[{"check":"ip","passed":true,"detail":"192.0.2.1"},{"check":"country","passed":false,"detail":"ML"}]}`
 	if p.body != want {
 		t.Errorf("answer %s\nwant   %s", p.body, want)
 	}
 	got := fmt.Sprintf("%+v", r.explained[0])
-	if want := `{Handle:` + tok + ` Credential: Method:POST Host:api.example.com Path:/v1/payments?x=1 Headers:[{Name:Content-Type Value:application/json} {Name:X-Twice Value:a} {Name:X-Twice Value:b}] Body:[123 34 99 111 117 110 116 114 121 34 58 34 77 76 34 125] ClientIP:192.0.2.1}`; got != want {
+	if want := `{Handle:` + tok + ` Credential: Method:POST Host:api.example.com Path:/v1/payments?x=1 Headers:[{Name:Content-Type Value:application/json} {Name:X-Twice Value:a} {Name:X-Twice Value:b}] Body:[123 34 99 111 117 110 116 114 121 34 58 34 77 76 34 125] ClientIP:192.0.2.1 ClientCert:[10` + strings.Repeat(" 10", 31) + `]}`; got != want {
 		t.Errorf("inquiry %s\nwant    %s", got, want)
 	}
+	r.want(422, "POST", "/admin/v1/explain", `{"token_id":"`+tok+`","request":{"method":"GET","path":"/","client_cert_sha256":"0a"}}`)
 	r.explain = admin.Explanation{Allowed: true, WouldDeny: token.PhoneNotAllowed, Status: 200}
 	p = r.want(200, "POST", "/admin/v1/explain", `{"token_id":"`+tok+`","request":{"method":"GET","path":"/","body_base64":"AP8="}}`)
 	if p.text("would_deny") != "phone_not_allowed" || p.text("reason") != "allowed" || string(r.explained[1].Body) != "\x00\xff" {

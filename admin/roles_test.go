@@ -178,7 +178,7 @@ func TestOnlyAnAdminWidens(t *testing.T) {
 	}{{"operator", operator, 200}, {"merchant", merchant, 403}} {
 		t.Run(who.name, func(t *testing.T) {
 			fresh := func() string {
-				return "/admin/v1/tokens/" + r.token(own, `,"ip_whitelist":["192.0.2.1"],"allowed_methods":["GET"],"composition":{"CI":{"MTN":["collect"]}}`)
+				return "/admin/v1/tokens/" + r.token(own, `,"client_cert_sha256":["`+strings.Repeat("ab", 32)+`"],"ip_whitelist":["192.0.2.1"],"allowed_methods":["GET"],"composition":{"CI":{"MTN":["collect"]}}`)
 			}
 			f := func(want int, body string) {
 				t.Helper()
@@ -195,6 +195,7 @@ func TestOnlyAnAdminWidens(t *testing.T) {
 			f(403, `{"permissions":["tokens:manage"]}`)
 			f(403, `{"ip_whitelist":[],"restricts":{"ip":false}}`)
 			f(403, `{"allowed_methods":[],"restricts":{"methods":false}}`)
+			f(403, `{"client_cert_sha256":[],"restricts":{"client_cert":false}}`)
 			f(403, `{"composition":null,"restricts":{"composition":false}}`)
 			f(who.set, `{"restricts":{"phones":true}}`)
 			f(200, `{"composition":null}`)

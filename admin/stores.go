@@ -26,6 +26,7 @@ type Store interface {
 	UserKeeper
 	NumberFinder
 	NumberWriter
+	QuotaReader
 	KeyFinder
 	KeyKeeper
 	AuditReader
@@ -110,6 +111,12 @@ type NumberWriter interface {
 	AddNumber(ctx context.Context, act token.Act, h token.Handle, n token.Number) (token.Number, error)
 	ChangeNumber(ctx context.Context, act token.Act, h token.Handle, e164 string, enabled bool) (token.Number, error)
 	EndNumber(ctx context.Context, act token.Act, h token.Handle, e164 string) error
+}
+
+// QuotaReader tells what is used of a token's quota in the day and in the month
+// that at lies in.
+type QuotaReader interface {
+	Uses(ctx context.Context, h token.Handle, at token.Instant) (day, month int64, err error)
 }
 
 // KeyFinder finds the living admin key that a secret's digest belongs to, and

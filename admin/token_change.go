@@ -102,7 +102,7 @@ func (s *service) patchToken(t *token.Token, sent *submitted) (token.Token, erro
 	after.Webhook = s.checkWebhook(&f, t.Webhook, token.Webhook(p.Webhook))
 	after.Bounds = token.Bounds{
 		IPRanges: p.IPWhitelist, Methods: p.AllowedMethods, Permissions: p.Permissions,
-		Composition: token.Composition(p.Composition), Rate: p.Rate,
+		Composition: token.Composition(p.Composition), Rate: p.Rate, ClientCerts: p.ClientCerts, Quota: p.Quota,
 	}
 	_, bad := s.normalise(&after.Bounds)
 	f.addAll(bad)
@@ -122,7 +122,7 @@ func readRestricts(f *faults, p restrictsPatch) token.Restricts {
 	}
 	return token.Restricts{
 		Composition: flag("composition", p.Composition), Phones: flag("phones", p.Phones),
-		IP: flag("ip", p.IP), Methods: flag("methods", p.Methods),
+		IP: flag("ip", p.IP), Methods: flag("methods", p.Methods), ClientCert: flag("client_cert", p.ClientCert),
 	}
 }
 
@@ -142,11 +142,15 @@ func holdRestricts(f *faults, before, after *token.Token, sent *submitted) {
 	hold("composition", &r.Composition, len(b.Composition) > 0)
 	hold("ip", &r.IP, len(b.IPRanges) > 0)
 	hold("methods", &r.Methods, len(b.Methods) > 0)
+	hold("client_cert", &r.ClientCert, len(b.ClientCerts) > 0)
 	if len(before.Bounds.IPRanges) > 0 && len(b.IPRanges) == 0 && r.IP {
 		f.add("ip_whitelist", emptied("address", "ip"))
 	}
 	if len(before.Bounds.Methods) > 0 && len(b.Methods) == 0 && r.Methods {
 		f.add("allowed_methods", emptied("method", "methods"))
+	}
+	if len(before.Bounds.ClientCerts) > 0 && len(b.ClientCerts) == 0 && r.ClientCert {
+		f.add("client_cert_sha256", emptied("client", "client_cert"))
 	}
 }
 
@@ -166,7 +170,8 @@ func mayChange(v *visit, before, after *token.Token) error {
 		return forbidden("Changing the mode needs the role admin.")
 	case hasPermission(after.Bounds.Permissions, managePermission) && !hasPermission(before.Bounds.Permissions, managePermission):
 		return forbidden("The permission tokens:manage needs the role admin.")
-	case was.Composition && !is.Composition, was.Phones && !is.Phones, was.IP && !is.IP, was.Methods && !is.Methods:
+	case was.Composition && !is.Composition, was.Phones && !is.Phones, was.IP && !is.IP, was.Methods && !is.Methods,
+		was.ClientCert && !is.ClientCert:
 		return forbidden("Clearing a flag of restricts needs the role admin.")
 	}
 	return nil
@@ -181,8 +186,8 @@ func same(a, b *token.Token) bool {
 }
 
 func sameBounds(a, b *token.Bounds) bool {
-	return slices.Equal(a.IPRanges, b.IPRanges) && slices.Equal(a.Methods, b.Methods) &&
-		slices.Equal(a.Permissions, b.Permissions) && a.Rate == b.Rate && a.Restricts == b.Restricts &&
+	return slices.Equal(a.IPRanges, b.IPRanges) && slices.Equal(a.Methods, b.Methods) && slices.Equal(a.ClientCerts, b.ClientCerts) &&
+		slices.Equal(a.Permissions, b.Permissions) && a.Rate == b.Rate && a.Quota == b.Quota && a.Restricts == b.Restricts &&
 		maps.EqualFunc(a.Composition, b.Composition, func(x, y map[string][]string) bool {
 			return maps.EqualFunc(x, y, slices.Equal)
 		})

@@ -17,12 +17,14 @@ type tokenOrder struct {
 	ExpiresIn        *string           `json:"expires_in,omitempty" doc:"Instead of expires_at: a duration such as 720h or 30d"`
 	Credentials      []string          `json:"credentials,omitempty" enum:"key,client,signing" doc:"Which secrets to make; each is shown in this answer only"`
 	IPWhitelist      []string          `json:"ip_whitelist,omitempty"`
+	ClientCerts      []string          `json:"client_cert_sha256,omitempty" doc:"SHA-256 of the client certificates it may be used with; 64 hexadecimal characters, as openssl x509 -fingerprint -sha256 prints them"`
 	AllowedMethods   []string          `json:"allowed_methods,omitempty"`
 	Permissions      []string          `json:"permissions,omitempty"`
 	Composition      token.Composition `json:"composition,omitempty" doc:"Country, operator, methods; left out: any"`
 	Phones           []phoneOrder      `json:"phones,omitempty"`
 	EnhancedSecurity bool              `json:"enhanced_security,omitempty"`
 	Rate             string            `json:"rate,omitempty" doc:"Such as 100/s burst 200"`
+	Quota            string            `json:"quota,omitempty" doc:"How many requests a day and a month in UTC: 10000/day, 200000/month or both"`
 	Mode             string            `json:"mode,omitempty" enum:"enforce,monitor" doc:"monitor needs the role admin"`
 	Webhook          webhookOrder      `json:"webhook,omitempty"`
 }
@@ -114,7 +116,7 @@ func (s *service) draft(v *visit, order *tokenOrder, f *faults) (token.Token, []
 		ExpiresAt: readExpiry(f, order.ExpiresAt, order.ExpiresIn, s.instant()),
 		Bounds: token.Bounds{
 			IPRanges: order.IPWhitelist, Methods: order.AllowedMethods, Permissions: order.Permissions,
-			Composition: order.Composition, Rate: order.Rate,
+			Composition: order.Composition, Rate: order.Rate, ClientCerts: order.ClientCerts, Quota: order.Quota,
 		},
 	}
 	if order.Composition != nil && len(order.Composition) == 0 {
@@ -149,6 +151,7 @@ func given(r token.Restricts, b *token.Bounds, numbers int) token.Restricts {
 	r.Composition = r.Composition || len(b.Composition) > 0
 	r.Phones = r.Phones || numbers > 0
 	r.IP = r.IP || len(b.IPRanges) > 0
+	r.ClientCert = r.ClientCert || len(b.ClientCerts) > 0
 	r.Methods = r.Methods || len(b.Methods) > 0
 	return r
 }

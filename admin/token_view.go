@@ -20,11 +20,14 @@ type tokenView struct {
 	Mode             string            `json:"mode" enum:"enforce,monitor"`
 	EnhancedSecurity bool              `json:"enhanced_security"`
 	IPWhitelist      []string          `json:"ip_whitelist" nullable:"false"`
+	ClientCerts      []string          `json:"client_cert_sha256" nullable:"false"`
 	AllowedMethods   []string          `json:"allowed_methods" nullable:"false"`
 	Permissions      []string          `json:"permissions" nullable:"false"`
 	Composition      token.Composition `json:"composition"`
 	Restricts        token.Restricts   `json:"restricts"`
 	Rate             string            `json:"rate"`
+	Quota            string            `json:"quota"`
+	QuotaUsed        *quotaUsedView    `json:"quota_used,omitempty" doc:"Of a token with a quota, in answers about it alone; nodes report every few seconds"`
 	Phones           []phoneView       `json:"phones,omitzero" doc:"The first thousand; GET phones lists all"`
 	PhoneCount       int               `json:"phone_count"`
 	Webhook          token.Webhook     `json:"webhook"`
@@ -39,6 +42,13 @@ type tokenView struct {
 	LastUsedIP       string            `json:"last_used_ip"`
 	Version          int64             `json:"version"`
 	Warnings         []token.Warning   `json:"warnings,omitzero"`
+}
+
+// quotaUsedView is how many requests were let through in the current day and
+// month, both in UTC.
+type quotaUsedView struct {
+	Day   int64 `json:"day"`
+	Month int64 `json:"month"`
 }
 
 // generationsView lists the generations of each secret, newest first.
@@ -69,11 +79,13 @@ func viewToken(t *token.Token, now token.Instant) tokenView {
 		Mode:             t.Mode.String(),
 		EnhancedSecurity: t.Enhanced,
 		IPWhitelist:      orEmpty(t.Bounds.IPRanges),
+		ClientCerts:      orEmpty(t.Bounds.ClientCerts),
 		AllowedMethods:   orEmpty(t.Bounds.Methods),
 		Permissions:      orEmpty(t.Bounds.Permissions),
 		Composition:      t.Bounds.Composition,
 		Restricts:        t.Bounds.Restricts,
 		Rate:             t.Bounds.Rate,
+		Quota:            t.Bounds.Quota,
 		PhoneCount:       t.Numbers,
 		Webhook:          orSingle(t.Webhook),
 		ClientID:         t.ClientID,

@@ -98,7 +98,15 @@ func (s *service) wholeToken(ctx context.Context, t *token.Token) (tokenView, er
 	if err != nil {
 		return tokenView{}, missing(err, "token")
 	}
-	return s.viewWhole(t, numbers), nil
+	view := s.viewWhole(t, numbers)
+	if t.Bounds.Quota != "" {
+		day, month, err := s.store.Uses(ctx, t.Handle, s.instant())
+		if err != nil {
+			return tokenView{}, err
+		}
+		view.QuotaUsed = &quotaUsedView{Day: day, Month: month}
+	}
+	return view, nil
 }
 
 func (s *service) viewWhole(t *token.Token, numbers []token.Number) tokenView {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -108,7 +109,7 @@ func TestNobodyAssignsWhatTheStoreDecides(t *testing.T) {
 		members            []string
 	}{
 		{"PATCH", tok, `{`, []string{"id", "merchant_id", "environment", "parent_id", "status", "version", "client_id", "phones",
-			"phone_count", "generations", "key_hint", "created_at", "updated_at", "revoked_at", "last_used_at", "last_used_ip", "warnings", "credentials", "expires_in"}},
+			"phone_count", "generations", "key_hint", "created_at", "updated_at", "revoked_at", "last_used_at", "last_used_ip", "warnings", "credentials", "expires_in", "quota_used"}},
 		{"POST", "/admin/v1/tokens", `{"merchant_id":"` + m + `","name":"T","environment":"live",`, []string{"id", "status", "version",
 			"parent_id", "client_id", "enabled", "restricts", "created_at", "revoked_at", "key", "role"}},
 		{"PATCH", "/admin/v1/merchants/" + m, `{`, []string{"id", "version", "created_at", "role", "active"}},
@@ -126,6 +127,38 @@ func TestNobodyAssignsWhatTheStoreDecides(t *testing.T) {
 	}
 	if p := r.want(200, "GET", tok, ""); p.at("version") != float64(1) {
 		t.Errorf("the token changed: %s", p.body)
+	}
+}
+
+// TestQuotaUsedIsShownWithTheOneToken: what is used of a token's quota stands in
+// answers about it alone, for the day and the month that it is; a token without
+// a quota has none.
+func TestQuotaUsedIsShownWithTheOneToken(t *testing.T) {
+	r := newRig(t)
+	m := r.merchant("M")
+	free, bound := r.token(m, ""), r.token(m, `,"quota":"200000/month 10000/day"`)
+	now := token.At(r.clock())
+	var uses []token.QuotaUse
+	for _, h := range []string{free, bound} {
+		uses = append(uses, token.QuotaUse{Handle: token.Handle(h), Period: token.DayOf(now), Delta: 7},
+			token.QuotaUse{Handle: token.Handle(h), Period: token.MonthOf(now), Delta: 90})
+	}
+	if err := r.store.AddUses(t.Context(), uses); err != nil {
+		t.Fatal(err)
+	}
+	f := func(id string, day, month any) {
+		t.Helper()
+		p := r.want(200, "GET", "/admin/v1/tokens/"+id, "")
+		if p.at("quota_used", "day") != day || p.at("quota_used", "month") != month {
+			t.Errorf("%s", p.body)
+		}
+	}
+	f(free, nil, nil)
+	f(bound, float64(7), float64(90))
+	r.pass(24 * time.Hour)
+	f(bound, float64(0), float64(90))
+	if p := r.want(200, "GET", "/admin/v1/tokens", ""); strings.Contains(p.body, "quota_used") || !strings.Contains(p.body, `"quota":"10000/day 200000/month"`) {
+		t.Errorf("the list: %s", p.body)
 	}
 }
 

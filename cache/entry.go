@@ -102,7 +102,7 @@ func liveCost(live *token.Live) int64 {
 
 func boundsCost(b *token.Bounds) int64 {
 	const mapSize = 48 // of an entry, with its share of an empty map
-	n := stringsCost(b.IPRanges) + stringsCost(b.Methods) + stringsCost(b.Permissions) + int64(len(b.Rate))
+	n := stringsCost(b.IPRanges) + stringsCost(b.Methods) + stringsCost(b.Permissions) + stringsCost(b.ClientCerts) + int64(len(b.Rate)+len(b.Quota))
 	for country, operators := range b.Composition {
 		n += mapSize + int64(len(country))
 		for operator, methods := range operators {

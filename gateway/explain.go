@@ -25,7 +25,8 @@ type ExplainRequest struct {
 	Path       string // with its query
 	Headers    []HeaderField
 	Body       []byte
-	ClientIP   netip.Addr // the zero address: not told, so that a token with IP ranges is refused
+	ClientIP   netip.Addr   // the zero address: not told, so that a token with IP ranges is refused
+	ClientCert token.Digest // of the client certificate it comes with; the zero digest: none
 	Principal  *token.Principal
 	Credential []byte
 }
@@ -98,7 +99,7 @@ func (x *explainer) walk() token.Reason {
 	p := x.passage
 	p.trace = &x.trace
 	p.header, p.body = &x.header, x.request.Body
-	p.source = token.Source{Peer: x.request.ClientIP, Addr: x.request.ClientIP, Unknown: !x.request.ClientIP.IsValid()}
+	p.source = token.Source{Peer: x.request.ClientIP, Addr: x.request.ClientIP, Unknown: !x.request.ClientIP.IsValid(), ClientCert: x.request.ClientCert}
 	if r := x.note(1, "http", x.compose(), ""); r != token.Allowed {
 		return r
 	}

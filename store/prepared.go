@@ -33,8 +33,8 @@ const (
 func liveText(n int) string {
 	return `SELECT t.handle, t.merchant, m.active, m.ip_ranges, COALESCE(t.parent, ''),
 			COALESCE(t.client_id, ''), t.environment, t.mode, t.enhanced, t.enabled, t.revoked_at, t.expires_at,
-			t.ip_ranges, t.methods, t.permissions, t.composition, t.rate,
-			t.restrict_composition, t.restrict_phones, t.restrict_ip, t.restrict_methods
+			t.ip_ranges, t.methods, t.permissions, t.composition, t.client_certs, t.rate, t.quota,
+			t.restrict_composition, t.restrict_phones, t.restrict_ip, t.restrict_methods, t.restrict_client_cert
 		FROM tokens t JOIN merchants m ON m.id = t.merchant WHERE t.handle IN ` + placeholders(1, n)
 }
 

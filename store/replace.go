@@ -119,6 +119,7 @@ func checkCleared(was, wanted token.Restricts, t *token.Token) error {
 	is := t.Bounds.Restricts
 	refuse("composition", was.Composition, wanted.Composition, is.Composition, "countries in the composition")
 	refuse("ip", was.IP, wanted.IP, is.IP, "entries in ip_whitelist")
+	refuse("client_cert", was.ClientCert, wanted.ClientCert, is.ClientCert, "entries in client_cert_sha256")
 	refuse("methods", was.Methods, wanted.Methods, is.Methods, "entries in allowed_methods")
 	refuse("phones", was.Phones, wanted.Phones, is.Phones, "phone numbers, enabled or not")
 	return f.err()
@@ -149,7 +150,7 @@ func (w *writing) updateToken(t *token.Token) error {
 	}
 	return w.affect(`UPDATE tokens SET name = $2, description = $3, mode = $4, enabled = $5, enhanced = $6,
 			webhook_url = $7, webhook_format = $8, expires_at = $9, updated_at = $10, version = $11,
-			ip_ranges = $12, methods = $13, permissions = $14, composition = $15, rate = $16,
-			restrict_composition = $17, restrict_phones = $18, restrict_ip = $19, restrict_methods = $20
+			ip_ranges = $12, methods = $13, permissions = $14, composition = $15, client_certs = $16, rate = $17, quota = $18,
+			restrict_composition = $19, restrict_phones = $20, restrict_ip = $21, restrict_methods = $22, restrict_client_cert = $23
 		WHERE handle = $1`, append(args, bounds...)...)
 }

@@ -44,6 +44,7 @@ func tellToken(t *token.Token) object {
 		"parent_id": string(t.Parent), "enabled": t.Enabled, "enhanced_security": t.Enhanced,
 		"ip_whitelist": t.Bounds.IPRanges, "allowed_methods": t.Bounds.Methods, "permissions": t.Bounds.Permissions,
 		"composition": t.Bounds.Composition, "restricts": tellRestricts(t.Bounds.Restricts), "rate": t.Bounds.Rate,
+		"client_cert_sha256": t.Bounds.ClientCerts, "quota": t.Bounds.Quota,
 		"webhook":    tellWebhook(t.Webhook),
 		"expires_at": tellInstant(t.ExpiresAt), "revoked_at": tellInstant(t.RevokedAt),
 		"client_id": t.ClientID, "phone_count": t.Numbers, "version": t.Version,
@@ -65,7 +66,7 @@ func tellFamily(f *token.Family) object {
 }
 
 func tellRestricts(r token.Restricts) object {
-	return object{"composition": r.Composition, "phones": r.Phones, "ip": r.IP, "methods": r.Methods}
+	return object{"composition": r.Composition, "phones": r.Phones, "ip": r.IP, "methods": r.Methods, "client_cert": r.ClientCert}
 }
 
 func tellNumber(n *token.Number) object {

@@ -13,8 +13,8 @@ import (
 
 // boundsColumns are a token's bounds, in the order boundsRow scans and
 // boundsArgs binds them.
-const boundsColumns = `ip_ranges, methods, permissions, composition, rate,
-	restrict_composition, restrict_phones, restrict_ip, restrict_methods`
+const boundsColumns = `ip_ranges, methods, permissions, composition, client_certs, rate, quota,
+	restrict_composition, restrict_phones, restrict_ip, restrict_methods, restrict_client_cert`
 
 // tokenColumns are a token's own columns, in the order scanToken reads them.
 const tokenColumns = `handle, merchant, COALESCE(parent, ''), COALESCE(client_id, ''), name, description,
@@ -23,22 +23,22 @@ const tokenColumns = `handle, merchant, COALESCE(parent, ''), COALESCE(client_id
 
 // boundsRow is bounds as they are read, before their JSON is.
 type boundsRow struct {
-	ranges, methods, permissions, composition []byte
-	rate                                      string
-	restricts                                 token.Restricts
+	ranges, methods, permissions, composition, certs []byte
+	rate, quota                                      string
+	restricts                                        token.Restricts
 }
 
 func (b *boundsRow) fields() []any {
-	return []any{&b.ranges, &b.methods, &b.permissions, &b.composition, &b.rate,
-		&b.restricts.Composition, &b.restricts.Phones, &b.restricts.IP, &b.restricts.Methods}
+	return []any{&b.ranges, &b.methods, &b.permissions, &b.composition, &b.certs, &b.rate, &b.quota,
+		&b.restricts.Composition, &b.restricts.Phones, &b.restricts.IP, &b.restricts.Methods, &b.restricts.ClientCert}
 }
 
 func (b *boundsRow) bounds() (token.Bounds, error) {
-	out := token.Bounds{Rate: b.rate, Restricts: b.restricts}
+	out := token.Bounds{Rate: b.rate, Quota: b.quota, Restricts: b.restricts}
 	for _, l := range []struct {
 		text []byte
 		into *[]string
-	}{{b.ranges, &out.IPRanges}, {b.methods, &out.Methods}, {b.permissions, &out.Permissions}} {
+	}{{b.ranges, &out.IPRanges}, {b.methods, &out.Methods}, {b.permissions, &out.Permissions}, {b.certs, &out.ClientCerts}} {
 		if err := decodeList(l.text, l.into); err != nil {
 			return token.Bounds{}, err
 		}
@@ -53,8 +53,8 @@ func (b *boundsRow) bounds() (token.Bounds, error) {
 }
 
 func boundsArgs(b *token.Bounds) ([]any, error) {
-	args := make([]any, 0, 9)
-	for _, v := range []any{b.IPRanges, b.Methods, b.Permissions, b.Composition} {
+	args := make([]any, 0, 12)
+	for _, v := range []any{b.IPRanges, b.Methods, b.Permissions, b.Composition, b.ClientCerts} {
 		text, err := canonical(v)
 		if err != nil {
 			return nil, err
@@ -62,7 +62,7 @@ func boundsArgs(b *token.Bounds) ([]any, error) {
 		args = append(args, string(text))
 	}
 	r := b.Restricts
-	return append(args, b.Rate, r.Composition, r.Phones, r.IP, r.Methods), nil
+	return append(args, b.Rate, b.Quota, r.Composition, r.Phones, r.IP, r.Methods, r.ClientCert), nil
 }
 
 // decodeList reads a stored list; an empty one is nil.

@@ -85,6 +85,7 @@ func implied(b *token.Bounds, numbers bool) token.Restricts {
 	r.Composition = r.Composition || len(b.Composition) > 0
 	r.Phones = r.Phones || numbers
 	r.IP = r.IP || len(b.IPRanges) > 0
+	r.ClientCert = r.ClientCert || len(b.ClientCerts) > 0
 	r.Methods = r.Methods || len(b.Methods) > 0
 	return r
 }
@@ -101,7 +102,7 @@ func (w *writing) insertToken(t *token.Token, added int64) error {
 			environment, mode, enabled, enhanced, webhook_url, webhook_format,
 			added, created_at, updated_at, expires_at, revoked_at, last_used_at, last_used_ip, version, `+boundsColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, 0, 0, '', 1,
-			$16, $17, $18, $19, $20, $21, $22, $23, $24)`, append(args, bounds...)...)
+			$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)`, append(args, bounds...)...)
 }
 
 func (w *writing) insertCredential(h token.Handle, c *token.Credential) error {
@@ -146,6 +147,8 @@ func (s *Store) checkRecord(f *fields, t *token.Token, numbers []token.Number) {
 	f.text("webhook.url", t.Webhook.URL, textMax)
 	f.text("webhook.format", t.Webhook.Format, nameMax)
 	f.text("rate", t.Bounds.Rate, nameMax)
+	f.text("quota", t.Bounds.Quota, nameMax)
+	f.list("client_cert_sha256", t.Bounds.ClientCerts)
 	f.list("ip_whitelist", t.Bounds.IPRanges)
 	f.list("allowed_methods", t.Bounds.Methods)
 	f.list("permissions", t.Bounds.Permissions)

@@ -26,17 +26,19 @@ var stale = [...]struct {
 	{"revoked_jtis", "jti", "ends_at < $1", keepEnded},
 	{"families", "id", "ended_at <> 0 AND ended_at < $1", keepEnded},
 	{"families", "id", "ends_at < $1", keepEnded},
+	{"quota_uses", "token, period", "ends_at < $1", keepEnded},
 	{"hooks", "id", "state = 'done' AND updated_at < $1", keepDone},
 	{"hooks", "id", "state = 'dead' AND updated_at < $1", keepDead},
 }
 
 // TrimEnded removes what has ended and decides nothing any more: families with
 // their pairs, revoked JWTs past their exp, replays that are refused by their
-// age, events that were delivered or given up. It reports how many.
+// age, uses of quotas of days and months gone by, events that were delivered or
+// given up. It reports how many.
 func (s *Store) TrimEnded(ctx context.Context) (removed int64, err error) {
 	for _, t := range stale {
 		for {
-			n, err := s.trim(ctx, `DELETE FROM `+t.table+` WHERE `+t.key+` IN (SELECT `+t.key+` FROM `+t.table+` WHERE `+t.where+` LIMIT $2)`, t.keep)
+			n, err := s.trim(ctx, `DELETE FROM `+t.table+` WHERE (`+t.key+`) IN (SELECT `+t.key+` FROM `+t.table+` WHERE `+t.where+` LIMIT $2)`, t.keep)
 			removed += n
 			if err != nil {
 				return removed, err

@@ -11,7 +11,7 @@ import (
 // explain answers the admin room's inquiries by the gateway's own judgement.
 func (h *house) explain(ctx context.Context, q admin.Inquiry) (admin.Explanation, error) {
 	ask := gateway.ExplainRequest{
-		Credential: []byte(q.Credential), Method: q.Method, Host: q.Host, Path: q.Path, Body: q.Body, ClientIP: q.ClientIP,
+		Credential: []byte(q.Credential), Method: q.Method, Host: q.Host, Path: q.Path, Body: q.Body, ClientIP: q.ClientIP, ClientCert: q.ClientCert,
 	}
 	for _, header := range q.Headers {
 		ask.Headers = append(ask.Headers, gateway.HeaderField{Name: header.Name, Value: header.Value})

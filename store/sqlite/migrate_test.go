@@ -2,6 +2,9 @@ package sqlite_test
 
 import (
 	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -61,8 +64,27 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// A database of the first release, with what it holds, is brought up to date.
-func TestADatabaseOfTheFirstSchemaIsMigrated(t *testing.T) {
+// What the migrations after the first one made, undone, newest first.
+var undone = [][]string{
+	{
+		`DROP TABLE quota_uses`, `ALTER TABLE tokens DROP COLUMN quota`, `ALTER TABLE tokens DROP COLUMN restrict_client_cert`,
+		`ALTER TABLE tokens DROP COLUMN client_certs`, `DELETE FROM goose_db_version WHERE version_id = 3`,
+	},
+	{
+		`DROP INDEX tokens_by_expiry`, `ALTER TABLE merchants DROP COLUMN webhook_url`, `ALTER TABLE merchants DROP COLUMN webhook_format`,
+		`DROP TABLE pairs`, `DROP TABLE families`, `DROP TABLE users`, `DROP TABLE revoked_jtis`, `DROP TABLE replays`, `DROP TABLE hooks`,
+		`DROP TABLE expiry_notices`, `DELETE FROM goose_db_version WHERE version_id = 2`,
+	},
+}
+
+// A database of an earlier release, with what it holds, is brought up to date.
+func TestADatabaseOfAnEarlierSchemaIsMigrated(t *testing.T) {
+	for back := range undone {
+		t.Run(strconv.Itoa(len(undone)-back), func(t *testing.T) { migratesFrom(t, undone[:back+1]) })
+	}
+}
+
+func migratesFrom(t *testing.T, undone [][]string) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	s := open(t, path)
 	m, err := s.AddMerchant(ctx, cli, token.Merchant{Name: "Shop", Active: true})
@@ -76,18 +98,14 @@ func TestADatabaseOfTheFirstSchemaIsMigrated(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	back := []string{`DROP INDEX tokens_by_expiry`, `ALTER TABLE merchants DROP COLUMN webhook_url`, `ALTER TABLE merchants DROP COLUMN webhook_format`}
-	for _, table := range []string{"pairs", "families", "users", "revoked_jtis", "replays", "hooks", "expiry_notices"} {
-		back = append(back, `DROP TABLE `+table)
-	}
-	for _, statement := range append(back, `DELETE FROM goose_db_version WHERE version_id = 2`) {
+	for _, statement := range slices.Concat(undone...) {
 		if err := behind(path, statement); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s = open(t, path)
 	list, err := s.Status(ctx)
-	if err != nil || len(list) != 2 || list[1].Name != "0002_dialects.sql" || !list[1].Applied {
+	if err != nil || len(list) != 3 || list[1].Name != "0002_dialects.sql" || !list[1].Applied || list[2].Name != "0003_edge.sql" || !list[2].Applied {
 		t.Errorf("status %+v, %v", list, err)
 	}
 	if kept, err := s.FindMerchant(ctx, m.ID); err != nil || kept.Name != m.Name || kept.Webhook != (token.Webhook{}) {
@@ -96,6 +114,12 @@ func TestADatabaseOfTheFirstSchemaIsMigrated(t *testing.T) {
 	p, err := s.LoadCredential(ctx, token.KindKey, &added.Credentials[0].Digest)
 	if err != nil || len(p.Live.Families) != 0 {
 		t.Errorf("the key: %+v, %v", p, err)
+	}
+	if b, was := p.Live.Bounds, added.Bounds; b.ClientCerts != nil || b.Quota != "" || b.Restricts.ClientCert || !reflect.DeepEqual(b, was) {
+		t.Errorf("the bounds became %+v, they were %+v", b, was)
+	}
+	if day, month, err := s.Uses(ctx, added.Handle, 1); day != 0 || month != 0 || err != nil {
+		t.Errorf("used %d and %d, %v", day, month, err)
 	}
 	if _, err := s.VerifyAudit(ctx); err != nil {
 		t.Error(err)

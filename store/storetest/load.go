@@ -37,7 +37,7 @@ func aLiveRecordIsWhole(h *house) {
 	t := h.draft(m.ID)
 	t.Mode, t.Enhanced, t.ExpiresAt = token.Monitor, true, h.clock.instant().Add(time.Hour)
 	t.Bounds = token.Bounds{IPRanges: []string{"2001:db8::/32"}, Methods: []string{"GET"}, Permissions: []string{"payments:write"},
-		Composition: wide(), Rate: "100/s"}
+		Composition: wide(), Rate: "100/s", ClientCerts: []string{someCert}, Quota: "7/day"}
 	t.Credentials = append(t.Credentials, h.client())
 	t, err = h.AddToken(ctx, act(""), t, []token.Number{abidjan})
 	h.ok(err)
@@ -49,7 +49,7 @@ func aLiveRecordIsWhole(h *house) {
 	want := &token.Principal{Kind: token.KindKey, Generation: 1, Live: &token.Live{
 		Handle: t.Handle, Merchant: m.ID, Environment: token.EnvLive, Mode: token.Monitor, Enhanced: true, Enabled: true,
 		MerchantActive: true, ExpiresAt: t.ExpiresAt, ClientID: t.ClientID, Generations: []token.Generation{{Number: 1}},
-		Permissions: t.Bounds.Permissions, Restricts: token.Restricts{Composition: true, Phones: true, IP: true, Methods: true},
+		Permissions: t.Bounds.Permissions, Restricts: token.Restricts{Composition: true, Phones: true, IP: true, Methods: true, ClientCert: true},
 		Bounds: t.Bounds, Numbers: []token.Number{abidjanAdded},
 	}}
 	if diff := cmp.Diff(want, p, ignoreRules); diff != "" {

@@ -29,6 +29,7 @@ func RunModel(t *testing.T, engine Engine) {
 			"end":     m.end,
 			"country": m.country,
 			"methods": m.methods,
+			"certs":   m.certs,
 			"clear":   m.clear,
 			"revoke":  m.revoke,
 			"expire":  m.expire,
@@ -54,6 +55,7 @@ type modelToken struct {
 	handle    token.Handle
 	countries map[string]bool
 	methods   bool
+	certs     bool
 	numbers   map[string]bool // E.164 → enabled
 	restricts token.Restricts
 	expires   bool // in an hour of the test's clock
@@ -226,12 +228,25 @@ func (m *model) methods(r *rapid.T) {
 	}
 }
 
+// certs gives the token a client certificate or takes it away.
+func (m *model) certs(r *rapid.T) {
+	t, given := m.pick(r), rapid.Bool().Draw(r, "given")
+	done := m.replace(r, t, "done", func(b *token.Bounds) {
+		if b.ClientCerts = nil; given {
+			b.ClientCerts = []string{someCert}
+		}
+	})
+	if done {
+		t.certs, t.restricts.ClientCert = given, t.restricts.ClientCert || given
+	}
+}
+
 // clear asks for flags to be cleared, which works where nothing is left.
 func (m *model) clear(r *rapid.T) {
 	t := m.pick(r)
 	ask := token.Restricts{
 		Composition: rapid.Bool().Draw(r, "composition"), Phones: rapid.Bool().Draw(r, "phones"),
-		Methods: rapid.Bool().Draw(r, "methods"),
+		Methods: rapid.Bool().Draw(r, "methods"), ClientCert: rapid.Bool().Draw(r, "client cert"),
 	}
 	is, want := t.restricts, "done"
 	blocked := func(asked, flag, there bool) {
@@ -242,9 +257,11 @@ func (m *model) clear(r *rapid.T) {
 	blocked(ask.Composition, is.Composition, len(t.countries) > 0)
 	blocked(ask.Phones, is.Phones, len(t.numbers) > 0)
 	blocked(ask.Methods, is.Methods, t.methods)
+	blocked(ask.ClientCert, is.ClientCert, t.certs)
 	is.Composition = is.Composition && !ask.Composition
 	is.Phones = is.Phones && !ask.Phones
 	is.Methods = is.Methods && !ask.Methods
+	is.ClientCert = is.ClientCert && !ask.ClientCert
 	if m.replace(r, t, want, func(b *token.Bounds) { b.Restricts = is }) {
 		t.restricts = is
 	}

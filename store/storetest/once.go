@@ -181,7 +181,8 @@ func childrenAreBounded(h *house) {
 		SELECT 'tok_' || PRINTF('c%%011d', i), merchant, parent, NULL, name, description, environment, mode, enabled, enhanced,
 			ip_ranges, methods, permissions, composition, rate,
 			restrict_composition, restrict_phones, restrict_ip, restrict_methods, webhook_url, webhook_format,
-			-i, created_at, updated_at, expires_at, revoked_at, last_used_at, last_used_ip, version
+			-i, created_at, updated_at, expires_at, revoked_at, last_used_at, last_used_ip, version,
+			client_certs, restrict_client_cert, quota
 		FROM tokens, n WHERE handle = '%s'`, store.MaxChildren-3, last.Handle)))
 	h.ok(second(child()))
 	h.refused(second(child()), token.ErrTooMany)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"strings"
 
 	"tollgate/policy/token"
 )
@@ -16,6 +17,9 @@ var restrictsTests = []test{
 
 var none = token.Restricts{}
 
+// someCert stands for a client certificate.
+var someCert = strings.Repeat("5c", 32)
+
 func aFlagIsSet(h *house) {
 	t := h.addToken(func(t *token.Token) { t.Bounds.Composition = nil })
 	if t.Bounds.Restricts != none {
@@ -29,6 +33,7 @@ func aFlagIsSet(h *house) {
 	}{
 		{func(b *token.Bounds) { b.IPRanges = []string{"192.0.2.7"} }, &want.IP},
 		{func(b *token.Bounds) { b.Methods = []string{"GET"} }, &want.Methods},
+		{func(b *token.Bounds) { b.ClientCerts = []string{someCert} }, &want.ClientCert},
 		{func(b *token.Bounds) { b.Composition = wide() }, &want.Composition},
 	} {
 		step.give(&t.Bounds)
@@ -60,17 +65,17 @@ func (h *house) restricts(handle token.Handle, want token.Restricts) {
 // leaves a token that passes nothing, not one that passes all.
 func emptyingNeverClears(h *house) {
 	t := h.addToken(func(t *token.Token) {
-		t.Bounds.IPRanges, t.Bounds.Methods = []string{"192.0.2.7"}, []string{"GET"}
+		t.Bounds.IPRanges, t.Bounds.Methods, t.Bounds.ClientCerts = []string{"192.0.2.7"}, []string{"GET"}, []string{someCert}
 	})
 	n := token.Number{Country: "CI", E164: "+2250707070707", Enabled: true}
 	h.ok(second(h.AddNumber(ctx, act(""), t.Handle, n)))
 	h.ok(second(h.ChangeNumber(ctx, act(""), t.Handle, n.E164, false)))
-	all := token.Restricts{Composition: true, Phones: true, IP: true, Methods: true}
+	all := token.Restricts{Composition: true, Phones: true, IP: true, Methods: true, ClientCert: true}
 	h.restricts(t.Handle, all)
 	h.ok(h.EndNumber(ctx, act(""), t.Handle, n.E164))
 	h.restricts(t.Handle, all)
 	t = h.find(t.Handle)
-	t.Bounds.IPRanges, t.Bounds.Methods, t.Bounds.Composition = nil, nil, nil
+	t.Bounds.IPRanges, t.Bounds.Methods, t.Bounds.Composition, t.Bounds.ClientCerts = nil, nil, nil, nil
 	h.ok(second(h.ReplaceToken(ctx, act(""), t, t.Version)))
 	h.restricts(t.Handle, all)
 }
@@ -99,7 +104,7 @@ func aFlagIsCleared(h *house) {
 // open.
 func aFlagIsNotCleared(h *house) {
 	t := h.addToken(func(t *token.Token) {
-		t.Bounds.IPRanges, t.Bounds.Methods = []string{"192.0.2.7"}, []string{"GET"}
+		t.Bounds.IPRanges, t.Bounds.Methods, t.Bounds.ClientCerts = []string{"192.0.2.7"}, []string{"GET"}, []string{someCert}
 	})
 	h.ok(second(h.AddNumber(ctx, act(""), t.Handle, token.Number{Country: "CI", E164: "+2250707070707"})))
 	t = h.find(t.Handle)
@@ -108,16 +113,17 @@ func aFlagIsNotCleared(h *house) {
 		"restricts.phones":      func(r *token.Restricts) { r.Phones = false },
 		"restricts.ip":          func(r *token.Restricts) { r.IP = false },
 		"restricts.methods":     func(r *token.Restricts) { r.Methods = false },
+		"restricts.client_cert": func(r *token.Restricts) { r.ClientCert = false },
 	} {
 		changed := t
 		clear(&changed.Bounds.Restricts)
 		h.wrong(second(h.ReplaceToken(ctx, act(""), changed, 0)), field)
 	}
-	h.restricts(t.Handle, token.Restricts{Composition: true, Phones: true, IP: true, Methods: true})
+	h.restricts(t.Handle, token.Restricts{Composition: true, Phones: true, IP: true, Methods: true, ClientCert: true})
 
 	// With the bound gone in the same change it is fine, phones included: the
 	// composition takes the numbers along.
-	t.Bounds.Composition, t.Bounds.Restricts = nil, token.Restricts{IP: true, Methods: true}
+	t.Bounds.Composition, t.Bounds.ClientCerts, t.Bounds.Restricts = nil, nil, token.Restricts{IP: true, Methods: true}
 	h.ok(second(h.ReplaceToken(ctx, act(""), t, 0)))
 	h.restricts(t.Handle, token.Restricts{IP: true, Methods: true})
 }

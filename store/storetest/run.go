@@ -24,6 +24,7 @@ func Run(t *testing.T, engine Engine) {
 		{"Users", userTests},
 		{"Outbox", outboxTests},
 		{"Once", onceTests},
+		{"Quotas", quotaTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, one := range group.tests {

@@ -31,6 +31,7 @@ func everyFieldComesBack(h *house) {
 	t.Bounds = token.Bounds{
 		IPRanges: []string{"192.0.2.0/24", "2001:db8::/32"}, Methods: []string{"GET", "POST"},
 		Permissions: []string{"payments:write"}, Composition: wide(), Rate: "100/s burst 200",
+		ClientCerts: []string{someCert, strings.Repeat("6d", 32)}, Quota: "100/day 2000/month",
 	}
 	t.Credentials = []token.Credential{h.key(), h.client(), h.signing()}
 	numbers := []token.Number{{Country: "CI", E164: "+2250707070707", Enabled: true}, {Country: "ML", E164: "+22370000000"}}
@@ -42,7 +43,7 @@ func everyFieldComesBack(h *house) {
 		h.t.Errorf("what AddToken answered and what is found differ (-added +found):\n%s", diff)
 	}
 	t.ClientID, t.CreatedAt, t.UpdatedAt, t.Version, t.Numbers = found.ClientID, found.CreatedAt, found.UpdatedAt, 1, 2
-	t.Bounds.Restricts = token.Restricts{Composition: true, Phones: true, IP: true, Methods: true}
+	t.Bounds.Restricts = token.Restricts{Composition: true, Phones: true, IP: true, Methods: true, ClientCert: true}
 	for i := range t.Credentials {
 		t.Credentials[i].Generation, t.Credentials[i].CreatedAt = 1, found.CreatedAt
 	}
@@ -138,6 +139,8 @@ func aWrongTokenIsRefusedWhole(h *house) {
 		{"composition.CI", func(t *token.Token) { t.Bounds.Composition["CI"] = nil }, nil},
 		{"composition.CI.MTN", func(t *token.Token) { t.Bounds.Composition["CI"]["MTN"] = nil }, nil},
 		{"bounds", func(t *token.Token) { t.Bounds.IPRanges = []string{"192.0.2.300"} }, nil},
+		{"bounds", func(t *token.Token) { t.Bounds.ClientCerts = []string{"5c"} }, nil},
+		{"bounds", func(t *token.Token) { t.Bounds.Quota = "5/week" }, nil},
 		{"country", func(t *token.Token) { delete(t.Bounds.Composition, "CI") }, []token.Number{ci}},
 		{"country", func(t *token.Token) { t.Bounds.Composition = nil }, []token.Number{ci}},
 		{"number", nil, []token.Number{ci, ci}},
@@ -198,6 +201,7 @@ func replacingWritesWhatMayChange(h *house) {
 	t.Webhook = token.Webhook{URL: "https://example.com/", Format: "single"}
 	t.Bounds.IPRanges, t.Bounds.Methods = []string{"192.0.2.7"}, []string{"GET"}
 	t.Bounds.Permissions, t.Bounds.Rate = []string{"a:b"}, "1/s"
+	t.Bounds.ClientCerts, t.Bounds.Quota = []string{someCert}, "5/day"
 	t.Bounds.Composition = token.Composition{"ML": {"ORANGE": {"collect"}}}
 	replaced, err := h.ReplaceToken(ctx, act(""), t, t.Version)
 	h.ok(err)
@@ -206,7 +210,7 @@ func replacingWritesWhatMayChange(h *house) {
 		h.t.Errorf("what ReplaceToken answered and what is found differ (-answered +found):\n%s", diff)
 	}
 	t.Version, t.UpdatedAt = 2, found.UpdatedAt
-	t.Bounds.Restricts = token.Restricts{Composition: true, IP: true, Methods: true}
+	t.Bounds.Restricts = token.Restricts{Composition: true, IP: true, Methods: true, ClientCert: true}
 	if diff := cmp.Diff(t, found, anyOrder); diff != "" {
 		h.t.Errorf("what was asked for and what is found differ (-asked +found):\n%s", diff)
 	}
