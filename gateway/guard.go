@@ -2,28 +2,30 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tollgate/policy/token"
 )
 
 // guard stands between the listener and the server. fasthttp gives up the
 // listener for good when accepting fails once, which running out of file
 // descriptors makes it do; and it counts connections in a way that cannot be
 // used behind proxies. So: passing errors are waited out, connections are
-// counted, overall and by address, and those that are too many are closed.
+// counted, overall as they come and by address once it is known whose they are,
+// and those that are too many are closed.
 type guard struct {
-	net.Listener
+	listener   net.Listener
 	refused    *prometheus.CounterVec
 	closing    context.Context // done once the listener is closed
 	stop       context.CancelFunc
+	entering   sync.WaitGroup // connections whose client is still being asked for
 	mutex      sync.Mutex
 	maxConns   int
 	maxPerIP   int // 0: no limit
@@ -37,9 +39,9 @@ const (
 	lastAcceptPause  = time.Second
 )
 
-func newGuard(inner net.Listener, limits Limits, refused *prometheus.CounterVec) *guard {
+func newGuard(listener net.Listener, limits Limits, refused *prometheus.CounterVec) *guard {
 	g := &guard{
-		Listener: inner, maxConns: limits.MaxConns, maxPerIP: limits.MaxConnsPerIP, refused: refused,
+		listener: listener, maxConns: limits.MaxConns, maxPerIP: limits.MaxConnsPerIP, refused: refused,
 		open: map[*guardedConn]struct{}{}, addresses: map[netip.Addr]int{},
 		acceptPace: firstAcceptPause,
 	}
@@ -47,12 +49,12 @@ func newGuard(inner net.Listener, limits Limits, refused *prometheus.CounterVec)
 	return g
 }
 
-// Accept waits for the next connection that may be served. It fails only when
-// the listener was closed or is beyond help.
-func (g *guard) Accept() (net.Conn, error) {
+// accept waits for the next connection that there is room for. It fails only
+// when the listener was closed or is beyond help.
+func (g *guard) accept() (*guardedConn, error) {
 	pause := g.acceptPace
 	for {
-		c, err := g.Listener.Accept()
+		socket, err := g.listener.Accept()
 		if err != nil {
 			if g.closing.Err() != nil || !passing(err) {
 				return nil, err
@@ -62,11 +64,16 @@ func (g *guard) Accept() (net.Conn, error) {
 			pause = min(2*pause, lastAcceptPause)
 			continue
 		}
-		if guarded, reason := g.admit(c); reason == "" {
-			return guarded, nil
-		} else {
-			g.refused.WithLabelValues(reason).Inc()
+		c := g.admit(socket)
+		switch {
+		case c == nil:
+			g.refused.WithLabelValues("max_conns").Inc()
+			socket.Close()
+		case g.closing.Err() != nil: // close may not have seen it
 			c.Close()
+			return nil, net.ErrClosed
+		default:
+			return c, nil
 		}
 	}
 }
@@ -87,13 +94,34 @@ func (g *guard) wait(pause time.Duration) {
 	}
 }
 
-// Close closes the listener; connections live on. It may be called again.
-func (g *guard) Close() error {
+// close closes the listener, and the connections that have not told yet whose
+// they are: nobody's request is on them. The others live on. It may be called
+// again.
+func (g *guard) close() error {
 	if g.closing.Err() != nil {
 		return nil
 	}
 	g.stop()
-	return g.Listener.Close()
+	err := g.listener.Close()
+	g.closeWhere(func(c *guardedConn) bool { return !c.settled })
+	return err
+}
+
+// closeAll ends every connection at once, answered or not.
+func (g *guard) closeAll() { g.closeWhere(func(*guardedConn) bool { return true }) }
+
+func (g *guard) closeWhere(chosen func(*guardedConn) bool) {
+	var sockets []net.Conn
+	g.mutex.Lock()
+	for c := range g.open {
+		if chosen(c) {
+			sockets = append(sockets, c.socket)
+		}
+	}
+	g.mutex.Unlock()
+	for _, socket := range sockets {
+		socket.Close()
+	}
 }
 
 // passing reports whether an accept error passes by itself: descriptors or
@@ -108,106 +136,45 @@ func passing(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// admit counts a connection in, or says which limit it is over.
-func (g *guard) admit(c net.Conn) (net.Conn, string) {
-	guarded := &guardedConn{Conn: c, guard: g, address: peerOf(c.RemoteAddr())}
+// admit counts a connection in; nil when there is no room for it.
+func (g *guard) admit(socket net.Conn) *guardedConn {
+	c := &guardedConn{Conn: socket, socket: socket, guard: g}
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	switch {
-	case len(g.open) >= g.maxConns:
-		return nil, "max_conns"
-	case g.maxPerIP > 0 && g.addresses[guarded.address] >= g.maxPerIP:
-		return nil, "max_conns_per_ip"
+	if len(g.open) >= g.maxConns {
+		return nil
 	}
-	g.open[guarded] = struct{}{}
-	g.addresses[guarded.address]++
-	if t, ok := c.(*tls.Conn); ok {
-		return &guardedTLSConn{guardedConn: guarded, tls: t}, ""
+	g.open[c] = struct{}{}
+	return c
+}
+
+// settle counts a connection for its client, or says which limit it is over. An
+// address that is not valid, as that of a proxy of ours, which carries many
+// clients, has no count of its own; an IPv6 client is its /64, as it is for the
+// rates.
+func (g *guard) settle(c *guardedConn, client netip.Addr) string {
+	client = token.Source{Addr: client}.Throttle()
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if client.IsValid() && g.maxPerIP > 0 && g.addresses[client] >= g.maxPerIP {
+		return "max_conns_per_ip"
 	}
-	return guarded, ""
+	c.settled = true
+	if client.IsValid() {
+		c.address = client
+		g.addresses[client]++
+	}
+	return ""
 }
 
 func (g *guard) leave(c *guardedConn) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	delete(g.open, c)
+	if !c.address.IsValid() {
+		return
+	}
 	if g.addresses[c.address]--; g.addresses[c.address] <= 0 {
 		delete(g.addresses, c.address)
 	}
 }
-
-// closeAll ends every connection at once, answered or not.
-func (g *guard) closeAll() {
-	g.mutex.Lock()
-	conns := make([]*guardedConn, 0, len(g.open))
-	for c := range g.open {
-		conns = append(conns, c)
-	}
-	g.mutex.Unlock()
-	for _, c := range conns {
-		c.Conn.Close()
-	}
-}
-
-// guardedConn is one counted connection.
-type guardedConn struct {
-	net.Conn
-	guard   *guard
-	address netip.Addr
-	opening opening     // of the request under way; the server's goroutine alone touches it
-	lingers atomic.Bool // the client may still be sending what will not be read
-	closed  atomic.Bool
-}
-
-// Read reads, and watches how requests begin.
-func (c *guardedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.opening.watch(p[:n])
-	return n, err
-}
-
-// Close counts the connection out. Where the client may still be sending, it
-// ends our half first and reads for a moment what is left, since bytes that
-// nobody reads make the system reset the connection and the client lose the
-// answer that refuses it.
-func (c *guardedConn) Close() error {
-	if !c.closed.CompareAndSwap(false, true) {
-		return net.ErrClosed
-	}
-	defer c.guard.leave(c)
-	if c.lingers.Load() {
-		c.drain()
-	}
-	return c.Conn.Close()
-}
-
-const (
-	lingerTime  = time.Second
-	lingerBytes = 1 << 20
-)
-
-func (c *guardedConn) drain() {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil || c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
-		return
-	}
-	var room [2048]byte
-	for n := 0; n < lingerBytes; {
-		got, err := c.Conn.Read(room[:])
-		if n += got; err != nil {
-			return
-		}
-	}
-}
-
-// guardedTLSConn keeps what fasthttp looks for in a TLS connection.
-type guardedTLSConn struct {
-	*guardedConn
-	tls *tls.Conn
-}
-
-// Handshake runs the TLS handshake, within the deadlines that are set.
-func (c *guardedTLSConn) Handshake() error { return c.tls.Handshake() }
-
-// ConnectionState is the TLS connection's.
-func (c *guardedTLSConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }

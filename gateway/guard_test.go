@@ -65,7 +65,7 @@ func TestAcceptErrorsAreWaitedOut(t *testing.T) {
 		emfile := &net.OpError{Op: "accept", Err: syscall.EMFILE}
 		g, _ := newTestGuard(Limits{MaxConns: 10}, emfile, emfile, emfile, syscall.ECONNABORTED, c)
 		began := time.Now()
-		got, err := g.Accept()
+		got, err := g.accept()
 		if err != nil || got.RemoteAddr() != c.from {
 			t.Fatalf("%v, %v", got, err)
 		}
@@ -87,14 +87,14 @@ func TestClosingEndsTheWaitForDescriptors(t *testing.T) {
 		}
 		g, _ := newTestGuard(Limits{MaxConns: 10}, script...)
 		ended := make(chan error)
-		go func() { _, err := g.Accept(); ended <- err }()
+		go func() { _, err := g.accept(); ended <- err }()
 		<-time.After(time.Minute) // by the clock of synctest: nobody waits
 		if n := valueOf(t, g.refused); n < 60 || n > 70 {
 			t.Errorf("%v tries in a minute", n)
 		}
-		g.Close()
+		g.close()
 		if err := <-ended; err == nil {
-			t.Error("Accept gave a connection after Close")
+			t.Error("accept gave a connection after Close")
 		}
 	})
 }
@@ -103,7 +103,7 @@ func TestClosingEndsTheWaitForDescriptors(t *testing.T) {
 func TestLastingAcceptErrorIsHandedOn(t *testing.T) {
 	lasting := errors.New("broken")
 	g, _ := newTestGuard(Limits{MaxConns: 10}, lasting)
-	if _, err := g.Accept(); !errors.Is(err, lasting) {
+	if _, err := g.accept(); !errors.Is(err, lasting) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -115,18 +115,22 @@ func TestConnectionsAreBounded(t *testing.T) {
 	b1, b2, c1 := connFrom("192.0.2.2"), connFrom("192.0.2.2"), connFrom("192.0.2.3")
 	g, l := newTestGuard(Limits{MaxConns: 4, MaxConnsPerIP: 2}, a1, a2, a3, b1, b2, c1)
 	var open []net.Conn
-	for range 4 {
-		c, err := g.Accept()
+	for range 5 {
+		c, err := g.accept()
 		if err != nil {
 			t.Fatal(err)
 		}
-		open = append(open, c)
-	}
-	if !a3.closed || a1.closed || a2.closed || b1.closed || b2.closed {
-		t.Error("the third connection of one address was not the one closed")
+		switch reason := g.settle(c, peerOf(c.RemoteAddr())); {
+		case (c.socket == a3) != (reason == "max_conns_per_ip"):
+			t.Errorf("%v: %q, want the third connection of one address to be refused", c.RemoteAddr(), reason)
+		case reason != "":
+			c.Close()
+		default:
+			open = append(open, c)
+		}
 	}
 	l.Close()
-	if _, err := g.Accept(); err == nil || !c1.closed {
+	if _, err := g.accept(); err == nil || !c1.closed {
 		t.Errorf("a fifth connection is open: %v", err)
 	}
 	for range 2 {
@@ -143,6 +147,25 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
+// A client with a whole IPv6 network for itself, as every customer of a provider
+// has, gets no more connections for its 2^64 addresses than for one; and a proxy
+// of ours, which has no address to be counted for, is not one client.
+func TestIPv6ClientIsCountedByItsNetwork(t *testing.T) {
+	g, _ := newTestGuard(Limits{MaxConns: 100, MaxConnsPerIP: 2})
+	settle := func(address string) string {
+		client, _ := netip.ParseAddr(address)
+		return g.settle(g.admit(connFrom("192.0.2.1")), client)
+	}
+	for i, address := range []string{"2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "", "", ""} {
+		if reason := settle(address); reason != "" {
+			t.Errorf("%d: %s is refused: %s", i, address, reason)
+		}
+	}
+	if reason := settle("2001:db8::ffff:1"); reason != "max_conns_per_ip" {
+		t.Errorf("a third connection of one network is let in: %q", reason)
+	}
+}
+
 // A lingering close reads what the client still sends, within bounds, so that
 // the answer is not lost to a reset.
 func TestLingeringCloseIsBounded(t *testing.T) {
@@ -151,13 +174,13 @@ func TestLingeringCloseIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := newGuard(listener, Limits{MaxConns: 10}, counters("refused", "", "reason"))
-	defer g.Close()
+	defer g.close()
 	client, err := net.Dial("tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	c, err := g.Accept()
+	c, err := g.accept()
 	if err != nil {
 		t.Fatal(err)
 	}

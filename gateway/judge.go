@@ -57,8 +57,10 @@ func (p *passage) admit() token.Reason {
 	if r, p.decoded = p.target.judge(h.RequestURI(), p.decoded); r != token.Allowed {
 		return r
 	}
-	if p.peer.IsValid() {
+	if p.peer.IsValid() && (p.conn == nil || !p.conn.nameless) {
+		shown := p.source.ClientCert
 		p.source = p.snapshot.peers.source(p.peer, &p.head)
+		p.source.ClientCert = shown
 	}
 	found, r := p.snapshot.table.find(p.head.host, p.target.decoded, p.method, &p.lookup)
 	p.leaf = found.leaf

@@ -106,6 +106,9 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *passage {
 	p.conn = guarded(ctx.Conn())
 	p.peer = peerOf(ctx.RemoteAddr())
 	p.source = token.Source{Peer: p.peer, Addr: p.peer, Unknown: !p.peer.IsValid()}
+	if p.conn != nil {
+		p.source.ClientCert = p.conn.ClientCert(p.now)
+	}
 	g.mintID(&p.requestID)
 	return p
 }

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"net"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -56,45 +55,6 @@ type silence struct{}
 
 // Printf says nothing.
 func (silence) Printf(string, ...any) {}
-
-// Serve accepts connections until Shutdown; then it gives nil. A plan must have
-// been applied. A TLS listener keeps its TLS.
-func (g *Gateway) Serve(ln net.Listener) error {
-	guarded, err := g.guard(ln)
-	if err != nil {
-		return err
-	}
-	for {
-		c, err := guarded.Accept()
-		switch {
-		case err == nil:
-			g.hand(c)
-		case guarded.closing.Err() != nil:
-			return nil
-		default:
-			return err
-		}
-	}
-}
-
-// guard puts a guard before a listener and sees that there is a stage.
-func (g *Gateway) guard(ln net.Listener) (*guard, error) {
-	g.serving.Lock() // before the limits are read: Apply sets later ones under it
-	defer g.serving.Unlock()
-	s := g.current.Load()
-	if s == nil {
-		return nil, errors.New("gateway: Serve before Apply: there is no route yet")
-	}
-	guarded := newGuard(ln, s.limits, g.meters.connections)
-	if g.over {
-		return guarded, guarded.Close()
-	}
-	g.guards = append(g.guards, guarded)
-	if g.stage == nil {
-		g.stage = g.newStage(s.limits)
-	}
-	return guarded, nil
-}
 
 // Shutdown drains: /-/readyz is 503 and every answer ends its connection from now
 // on, so that balancers and clients turn elsewhere; requests are still accepted

@@ -99,7 +99,7 @@ func (g *Gateway) endStages(ctx context.Context) error {
 	g.serving.Unlock()
 	var all []error
 	for _, guarded := range guards {
-		all = append(all, guarded.Close())
+		all = append(all, guarded.close())
 	}
 	ends := make(chan error, len(stages))
 	for _, s := range stages {

@@ -32,6 +32,7 @@ var arrows = map[string]room{
 	"gateway/issue":   {ours: []string{"policy/token"}, others: []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/sync"}},
 	"gateway/facts":   {ours: []string{"policy", "policy/token"}, others: []string{"github.com/valyala/fasthttp"}},
 	"gateway/wire":    {ours: []string{"policy/token"}, others: []string{"github.com/valyala/fasthttp"}},
+	"gateway/listen":  {ours: []string{"policy/token"}, others: []string{"github.com/pires/go-proxyproto", "github.com/fsnotify/fsnotify", "go.uber.org/zap", "golang.org/x/sys/unix"}},
 	"gateway":         {ours: []string{"gateway/facts", "policy", "policy/token"}, others: []string{"github.com/valyala/fasthttp", "go.uber.org/zap", "github.com/prometheus/client_golang"}},
 	"admin/webhook":   {ours: []string{"policy/token"}, others: []string{"net/http", "go.uber.org/zap", "github.com/go-json-experiment/json"}},
 	"admin":           {ours: []string{"admin/ui", "admin/webhook", "policy", "policy/token"}, others: []string{"net/http", "github.com/danielgtaylor/huma/v2", "go.uber.org/zap", "github.com/go-json-experiment/json"}},
