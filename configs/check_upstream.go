@@ -35,9 +35,7 @@ func (r *reader) checkUpstreams(c *Config) {
 		}
 		r.checkUpstreamHost(below(key, "host"), u.Host)
 		r.checkHeaders(below(key, "headers"), u.Headers)
-		if u.TLS != (UpstreamTLS{}) {
-			r.later(below(key, "tls"), "an authority or certificate of its own for an upstream; take it out, https targets are checked by the system's roots")
-		}
+		r.checkUpstreamTLS(below(key, "tls"), &u)
 		if u.Health != nil {
 			r.checkHealth(below(key, "health"), u.Health)
 		}

@@ -19,7 +19,7 @@ type Upstream struct {
 	Health         *Health           `yaml:"health"`          // nil: no active check
 	KeepAlive      bool              `yaml:"keep_alive"`      // false: a connection for each request
 	Eject          Eject             `yaml:"eject"`
-	TLS            UpstreamTLS       `yaml:"tls"` // later
+	TLS            UpstreamTLS       `yaml:"tls"` // of https targets
 
 	SignKey Secret `yaml:"-"` // what SignKeyFile holds: at least 32 bytes
 }
@@ -38,12 +38,18 @@ type Eject struct {
 	MaxRest  time.Duration `yaml:"max_rest"` // the longest, as it doubles: Rest to 1h
 }
 
-// UpstreamTLS names an upstream's own authority and our certificate for it.
-// This version refuses it: https targets are checked by the system's roots.
+// UpstreamTLS is how https targets are verified, and our certificate for them.
+// Load fills the texts in: CAText holds at least one certificate, CertText and
+// KeyText are a pair.
 type UpstreamTLS struct {
-	CA   File `yaml:"ca"`
-	Cert File `yaml:"cert"`
-	Key  File `yaml:"key"`
+	CA         File   `yaml:"ca"`          // PEM; "": the system's roots
+	Cert       File   `yaml:"cert"`        // PEM, our chain; "": none is shown
+	Key        File   `yaml:"key"`         // PEM
+	ServerName string `yaml:"server_name"` // sent and verified; "": the target's host
+
+	CAText   string `yaml:"-"`
+	CertText string `yaml:"-"`
+	KeyText  Secret `yaml:"-"`
 }
 
 // Header is the value of one header sent upstream: written in the file, or

@@ -18,6 +18,7 @@ func (r *reader) readSecrets(c *Config) {
 			u.SignKey = r.secretFile(below(key, "sign_key_file"), u.SignKeyFile)
 			r.checkStrong(below(key, "sign_key_file"), u.SignKey)
 		}
+		r.readUpstreamTLS(below(key, "tls"), &u.TLS)
 		for header := range u.Headers {
 			at, h := below(below(key, "headers"), header), u.Headers[header]
 			r.readHeader(at, &h)

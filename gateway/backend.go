@@ -84,7 +84,7 @@ func (u *upstream) readTarget(text string) (*backend, error) {
 		return nil, fmt.Errorf("target %q: the host holds a character that cannot be sent", text)
 	}
 	if at.Scheme == "https" {
-		b.tls = tlsFor(at.Hostname(), u.roots)
+		b.tls = tlsFor(at.Hostname(), &u.spec.TLS)
 	}
 	return b, nil
 }

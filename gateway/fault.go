@@ -29,6 +29,7 @@ const (
 	faultUnasked   = fault("the upstream sent bytes that nobody asked for, such as a second answer")
 	faultHandshake = fault("the upstream did not agree on HTTP/1.1")
 	faultIdleEnd   = fault("the upstream ended an idle connection")
+	faultNoCert    = fault("the upstream asks for a certificate and there is none to show it")
 )
 
 // class is a fault's word in the metrics.

@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"net/netip"
 	"time"
 
@@ -78,6 +81,21 @@ type UpstreamSpec struct {
 	MaxResponse    int64             // bytes of an answer that is not streamed; 0: 8 MiB
 	NoKeepAlive    bool              // a connection for each request, closed behind its answer
 	Eject          EjectSpec         // Failures 0: never
+	TLS            TLSSpec           // of https targets
+}
+
+// TLSSpec is how https targets are spoken to. Whatever it says, certificate and
+// name are verified.
+type TLSSpec struct {
+	Roots      *x509.CertPool          // who may vouch for the target; nil: the system's
+	ServerName string                  // sent and verified; "": the target's host
+	Cert       func() *tls.Certificate // ours, asked for at each handshake and safe for concurrent use; nil: none
+	Version    [sha256.Size]byte       // differs where Roots or what is behind Cert does: an upstream is made anew then
+}
+
+func (t *TLSSpec) sameAs(other *TLSSpec) bool {
+	return t.Version == other.Version && t.ServerName == other.ServerName &&
+		(t.Roots == nil) == (other.Roots == nil) && (t.Cert == nil) == (other.Cert == nil)
 }
 
 // EjectSpec is when a target that takes requests and does not answer them is

@@ -3,24 +3,37 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"os"
 	"time"
 )
 
-// tlsFor is how we speak to an https target: certificate and host name are
-// verified against roots (nil: the system's), TLS 1.2 or later, HTTP/1.1 only.
-// There is no way to switch verification off.
-func tlsFor(host string, roots *x509.CertPool) *tls.Config {
-	return &tls.Config{
-		ServerName:         host,
-		RootCAs:            roots,
-		MinVersion:         tls.VersionTLS12,
-		NextProtos:         []string{"http/1.1"},
-		ClientSessionCache: tls.NewLRUClientSessionCache(64),
+// tlsFor is how we speak to an https target: certificate and name are verified,
+// TLS 1.2 or later, HTTP/1.1 only. There is no way to switch verification off.
+func tlsFor(host string, spec *TLSSpec) *tls.Config {
+	c := &tls.Config{
+		ServerName: host,
+		RootCAs:    spec.Roots,
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"},
 	}
+	if spec.ServerName != "" {
+		c.ServerName = spec.ServerName
+	}
+	if spec.Cert == nil {
+		c.ClientSessionCache = tls.NewLRUClientSessionCache(64)
+		return c
+	}
+	// No sessions are kept here: a resumed one would show who we were, not who we
+	// are, after our certificate was renewed.
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		if cert := spec.Cert(); cert != nil {
+			return cert, nil
+		}
+		return nil, faultNoCert
+	}
+	return c
 }
 
 // secure puts TLS over the connection's socket. ctx bounds the handshake.

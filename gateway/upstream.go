@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -44,7 +43,6 @@ type upstream struct {
 	keep    bool   // the client's Host is sent
 	headers headersOut
 	signer  *signer // nil: not signed
-	roots   *x509.CertPool
 	dialer  func(ctx context.Context, network, address string) (net.Conn, error)
 
 	slots   chan struct{} // one for each exchange under way
@@ -118,7 +116,7 @@ func (u *upstream) sameAs(spec UpstreamSpec) bool {
 	a, b := &u.spec, &other.spec
 	return slices.Equal(a.Targets, b.Targets) && maps.Equal(a.Headers, b.Headers) &&
 		bytes.Equal(a.SignKey, b.SignKey) && a.Health == b.Health && a.Host == b.Host &&
-		a.Eject == b.Eject && a.NoKeepAlive == b.NoKeepAlive &&
+		a.Eject == b.Eject && a.NoKeepAlive == b.NoKeepAlive && a.TLS.sameAs(&b.TLS) &&
 		a.ConnectTimeout == b.ConnectTimeout && a.Timeout == b.Timeout &&
 		a.MaxConns == b.MaxConns && a.MaxResponse == b.MaxResponse
 }

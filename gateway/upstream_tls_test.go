@@ -83,7 +83,7 @@ func tlsFront(t *testing.T, config *tls.Config, roots *x509.CertPool, script fun
 	o := newOriginOn(t, l, "https", script)
 	_, port, _ := net.SplitHostPort(plain.Addr().String())
 	u, err := newUpstream("secure", UpstreamSpec{Targets: []string{"https://localhost:" + port}, Timeout: 10 * time.Second},
-		upstreamContext{}, func(u *upstream) { u.roots = roots })
+		upstreamContext{}, func(u *upstream) { u.spec.TLS.Roots = roots })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,9 +150,11 @@ func TestTLSRefused(t *testing.T) {
 
 // TestTLSVerificationCannotBeSwitchedOff guarantees it for whatever a target is.
 func TestTLSVerificationCannotBeSwitchedOff(t *testing.T) {
-	c := tlsFor("h", nil)
-	if c.InsecureSkipVerify || c.MinVersion < tls.VersionTLS12 || c.ServerName != "h" || c.RootCAs != nil || c.VerifyConnection != nil {
-		t.Errorf("the configuration verifies less than all: %+v", c)
+	for _, spec := range []TLSSpec{{}, {Cert: func() *tls.Certificate { return nil }}} {
+		c := tlsFor("h", &spec)
+		if c.InsecureSkipVerify || c.MinVersion < tls.VersionTLS12 || c.ServerName != "h" || c.RootCAs != nil || c.VerifyConnection != nil {
+			t.Errorf("the configuration verifies less than all: %+v", c)
+		}
 	}
 }
 

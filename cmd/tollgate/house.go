@@ -75,6 +75,7 @@ func openHouse(ctx context.Context, cfg *configs.Config, with setup) (h *house, 
 	}()
 	h.config.Store(cfg)
 	h.metrics = newHouseMetrics(h.registry)
+	h.metrics.tellUpstreamCerts(nil, cfg)
 	for _, open := range []func(context.Context) error{
 		h.openStore, h.openCache, h.openKeys, h.openAuth, h.openHooks, h.openGateway, h.openAdmin,
 	} {

@@ -19,6 +19,8 @@ type houseMetrics struct {
 	storeUp    prometheus.Gauge
 	revocation prometheus.Histogram
 	hooks      *prometheus.CounterVec
+
+	certificates *prometheus.GaugeVec // by what they are used for
 }
 
 var storeBuckets = []float64{50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5}
@@ -41,7 +43,10 @@ func newHouseMetrics(r *prometheus.Registry) *houseMetrics {
 	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tollgate_webhooks_total", Help: "Attempts to deliver a webhook event, by outcome: sent, failed or dead.",
 	}, []string{"outcome"})
-	r.MustRegister(m.hooks, m.storeTime, m.storeUp, m.revocation, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.certificates = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "tollgate_certificate_not_after_seconds", Help: "When a certificate of ours ends, in seconds since 1970, by what it is used for.",
+	}, []string{"use"})
+	r.MustRegister(m.certificates, m.hooks, m.storeTime, m.storeUp, m.revocation, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

@@ -34,7 +34,11 @@ func planOf(cfg *configs.Config, catalogue *policy.Catalogue, own []gateway.Endp
 		return plan, err
 	}
 	for name, u := range cfg.Upstreams {
-		plan.Upstreams[name] = upstreamOf(&u)
+		spec := upstreamOf(&u)
+		if spec.TLS, err = upstreamTLSOf(&u.TLS); err != nil {
+			return plan, fmt.Errorf("upstreams.%s: %w", name, err)
+		}
+		plan.Upstreams[name] = spec
 	}
 	for i := range cfg.Routes {
 		spec, err := routeOf(&cfg.Routes[i], catalogue)

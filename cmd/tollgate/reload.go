@@ -87,6 +87,9 @@ func (h *house) prepare(ctx context.Context, cfg *configs.Config) (n *successor,
 		}
 		published = trial.Publishes()
 	}
+	if err := refuseEnded(cfg, time.Now()); err != nil {
+		return nil, err
+	}
 	if _, err := auth.NewThrottle(cfg.AuthThrottle.Failures, cfg.AuthThrottle.Window); err != nil {
 		return nil, err
 	}
@@ -114,6 +117,7 @@ func adminDiffers(old, cfg *configs.Config) bool {
 // by prepare.
 func (h *house) adopt(n *successor) {
 	old := h.config.Swap(n.config)
+	h.metrics.tellUpstreamCerts(old, n.config)
 	h.level.SetLevel(n.level)
 	var all []error
 	// Who signs comes before who verifies: a JWT of the old issuer that is

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tollgate/configs"
+)
+
+// upstreamPair is a configured pair that ends at the time.
+func upstreamPair(t *testing.T, end time.Time) configs.UpstreamTLS {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: end}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return configs.UpstreamTLS{
+		CertText: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		KeyText:  configs.NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})),
+	}
+}
+
+// A file that was written anew under its old name makes another version, so that
+// a reload finds it, and the same text makes the same.
+func TestUpstreamTLSVersion(t *testing.T) {
+	one, two := upstreamPair(t, time.Now().Add(time.Hour)), upstreamPair(t, time.Now().Add(time.Hour))
+	trusting := one
+	trusting.CAText = two.CertText
+	seen := map[[32]byte]bool{}
+	for _, pair := range []configs.UpstreamTLS{{}, one, two, trusting, {CAText: one.CertText}} {
+		spec, err := upstreamTLSOf(&pair)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, _ := upstreamTLSOf(&pair)
+		if seen[spec.Version] || again.Version != spec.Version {
+			t.Error("different texts have one version, or one text two")
+		}
+		seen[spec.Version] = true
+		if (spec.Cert != nil) != (pair.CertText != "") || (spec.Roots != nil) != (pair.CAText != "") {
+			t.Error("what was configured is not what is used")
+		}
+	}
+	mixed := one
+	mixed.KeyText = two.KeyText
+	if _, err := upstreamTLSOf(&mixed); err == nil {
+		t.Error("a certificate with another's key was taken")
+	}
+}
+
+// A reload that brings a certificate which has ended is refused, and says which
+// and when.
+func TestReloadKeepsTheOldCertificate(t *testing.T) {
+	now := time.Now()
+	cfg := &configs.Config{Upstreams: map[string]configs.Upstream{
+		"good": {TLS: upstreamPair(t, now.Add(time.Hour))}, "plain": {},
+	}}
+	if err := refuseEnded(cfg, now); err != nil {
+		t.Error(err)
+	}
+	cfg.Upstreams["bad"] = configs.Upstream{TLS: upstreamPair(t, time.Date(2020, 2, 3, 0, 0, 0, 0, time.UTC))}
+	err := refuseEnded(cfg, now)
+	if err == nil || !strings.Contains(err.Error(), "upstreams.bad.tls.cert") || !strings.Contains(err.Error(), "2020-02-03") || strings.Contains(err.Error(), "good") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The metric tells when our certificates for upstreams end, and forgets those of
+// upstreams that are gone.
+func TestUpstreamCertificateMetric(t *testing.T) {
+	end := time.Now().Add(time.Hour).Truncate(time.Second)
+	registry := prometheus.NewRegistry()
+	m := newHouseMetrics(registry)
+	ends := func() map[string]float64 {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]float64{}
+		for _, f := range families {
+			for _, one := range f.GetMetric() {
+				if f.GetName() == "tollgate_certificate_not_after_seconds" {
+					found[one.GetLabel()[0].GetValue()] = one.GetGauge().GetValue()
+				}
+			}
+		}
+		return found
+	}
+	old := &configs.Config{Upstreams: map[string]configs.Upstream{"bank": {TLS: upstreamPair(t, end)}, "plain": {}}}
+	m.tellUpstreamCerts(nil, old)
+	if got := ends(); len(got) != 1 || got["upstream bank"] != float64(end.Unix()) {
+		t.Errorf("got %v; want upstream bank: %d", got, end.Unix())
+	}
+	m.tellUpstreamCerts(old, &configs.Config{})
+	if got := ends(); len(got) != 0 {
+		t.Errorf("got %v; want nothing", got)
+	}
+}
