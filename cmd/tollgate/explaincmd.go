@@ -20,6 +20,7 @@ type explainCommand struct {
 	Header     []string `help:"A header line; repeat." short:"H" sep:"none" placeholder:"'Name: value'"`
 	Data       string   `help:"The body; @FILE reads it from a file." short:"d" placeholder:"BODY"`
 	ClientIP   string   `help:"The address the request would come from." name:"client-ip" placeholder:"IP"`
+	ClientCert string   `help:"The client certificate it would come with, read from a PEM file." placeholder:"FILE"`
 }
 
 // Run prints the verdict and every check that led to it. It exits 0 when the
@@ -91,6 +92,13 @@ func (c *explainCommand) body(stdin io.Reader) (any, error) {
 	}
 	if c.ClientIP != "" {
 		request["client_ip"] = c.ClientIP
+	}
+	if c.ClientCert != "" {
+		digest, err := clientCertDigest(c.ClientCert)
+		if err != nil {
+			return nil, err
+		}
+		request["client_cert_sha256"] = digest
 	}
 	if file, is := strings.CutPrefix(c.Data, "@"); is {
 		raw, err := os.ReadFile(file)

@@ -74,15 +74,16 @@ func TestEveryReasonIsAnsweredAsDocumented(t *testing.T) {
 
 type reasonFixture struct {
 	*site
-	good                                                           made
-	elsewhere, reader, expired, revoked, disabled, suspended, play made
-	jwt                                                            string
+	good                                                                 made
+	elsewhere, till, reader, expired, revoked, disabled, suspended, play made
+	jwt                                                                  string
 }
 
 func newReasonFixture(s *site) *reasonFixture {
 	f := &reasonFixture{site: s}
 	f.good = s.token(composed, `"phones":[{"country":"CI","number":"0707070707"}]`)
 	f.elsewhere = s.token(composed, `"ip_whitelist":["192.0.2.0/24"]`)
+	f.till = s.token(composed, `"client_cert_sha256":["`+strings.Repeat("ab", 32)+`"]`)
 	f.reader = s.token(composed, `"allowed_methods":["GET"]`)
 	f.play = s.token(composed, `"environment":"test"`)
 	f.expired = s.token(composed, `"expires_in":"1s"`)
@@ -142,6 +143,7 @@ func (f *reasonFixture) rows() []reasonRow {
 		{reason: token.SignatureInvalid, raw: pay(tampered(f.jwt), good), status: 401, code: "token_invalid", headers: invalid},
 		{reason: token.EnvironmentMismatch, raw: pay(f.play.Credentials.Key, good), status: 403},
 		{reason: token.IPNotAllowed, raw: pay(f.elsewhere.Credentials.Key, good), status: 403, body: []string{`"client_ip":"127.0.0.1"`}},
+		{reason: token.ClientCertNotAllowed, raw: pay(f.till.Credentials.Key, good), status: 403},
 		{reason: token.HTTPMethodNotAllowed, raw: pay(f.reader.Credentials.Key, good), status: 403, headers: narrow},
 		{reason: token.PermissionMissing, raw: post("/v1/refunds", key, "{}"), status: 403, headers: narrow},
 		{reason: token.BodyAmbiguous, raw: pay(key, swap(`"country":"CI"`, `"country":"SN","country":"CI"`)), status: 400},

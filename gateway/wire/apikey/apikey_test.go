@@ -146,7 +146,7 @@ func TestRefusalsOfTheEndpoints(t *testing.T) {
 		f(func(c *call) { c.body = body }, token.Allowed, "400")
 	}
 	for _, r := range []token.Reason{token.TokenInvalid, token.TokenRevoked, token.TokenExpired, token.TokenDisabled, token.MerchantSuspended,
-		token.IPNotAllowed, token.EnvironmentMismatch, token.UnauthorizedClient, token.InvalidGrant, token.AccessTokenRequired} {
+		token.IPNotAllowed, token.ClientCertNotAllowed, token.EnvironmentMismatch, token.UnauthorizedClient, token.InvalidGrant, token.AccessTokenRequired} {
 		f(same, r, "401")
 	}
 	f(same, token.AuthThrottled, "429")
@@ -165,7 +165,7 @@ func TestRenewalNeedsItsRefreshToken(t *testing.T) {
 // At issuing, a thief is told the same whatever is wrong: the address too.
 func TestIssuingIsOneAnswer(t *testing.T) {
 	first := ""
-	for _, r := range []token.Reason{token.TokenInvalid, token.TokenRevoked, token.IPNotAllowed, token.EnvironmentMismatch, token.InvalidGrant, token.UnauthorizedClient, token.MerchantSuspended} {
+	for _, r := range []token.Reason{token.TokenInvalid, token.TokenRevoked, token.IPNotAllowed, token.ClientCertNotAllowed, token.EnvironmentMismatch, token.InvalidGrant, token.UnauthorizedClient, token.MerchantSuspended} {
 		refuse := func(*token.Order) (token.Grant, token.Reason) { return token.Grant{}, r }
 		answer, _ := seed().send(&Authorize{Families: families{authorize: refuse}})
 		if first == "" {
@@ -229,6 +229,16 @@ func TestIPIsUnauthorized(t *testing.T) {
 	var resp fasthttp.Response
 	Dialect{}.Refuse(&resp, &token.Refusal{Reason: token.IPNotAllowed, ClientIP: "192.0.2.1"})
 	const want = `{"httpStatus":false,"status":"error","message":"This IP address is not allowed to use the API key. It came from 192.0.2.1."}`
+	if resp.StatusCode() != 401 || string(resp.Body()) != want {
+		t.Errorf("%s", resp.String())
+	}
+}
+
+// A client certificate that is not allowed is 401 too, as the address is.
+func TestClientCertIsUnauthorized(t *testing.T) {
+	var resp fasthttp.Response
+	Dialect{}.Refuse(&resp, &token.Refusal{Reason: token.ClientCertNotAllowed})
+	const want = `{"httpStatus":false,"status":"error","message":"This client certificate is not allowed to use the API key, or none was sent."}`
 	if resp.StatusCode() != 401 || string(resp.Body()) != want {
 		t.Errorf("%s", resp.String())
 	}

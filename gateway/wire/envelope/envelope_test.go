@@ -100,7 +100,7 @@ func TestRefusalsOfAuth(t *testing.T) {
 		f(never, "POST", goodBasic, bad, "400", seed400)
 	}
 	for _, r := range []token.Reason{token.TokenInvalid, token.TokenRevoked, token.TokenExpired, token.TokenDisabled, token.MerchantSuspended,
-		token.IPNotAllowed, token.EnvironmentMismatch, token.UnauthorizedClient, token.AccessTokenRequired} {
+		token.IPNotAllowed, token.ClientCertNotAllowed, token.EnvironmentMismatch, token.UnauthorizedClient, token.AccessTokenRequired} {
 		f(refusing(r), "POST", goodBasic, "Sandbox", "401", seed401)
 	}
 	f(refusing(token.InternalError), "POST", goodBasic, "", "500", seed500)
@@ -172,6 +172,8 @@ func TestRefusalsOfProxiedCalls(t *testing.T) {
 	f(token.Refusal{Reason: token.TokenExpired}, `{"statusCode":401,"message":"UnauthorizedError","reason":"Jeton d'accès invalide ou expiré. Veuillez vous authentifier à nouveau."}`)
 	f(token.Refusal{Reason: token.EnvironmentMismatch}, `{"statusCode":401,"message":"UnauthorizedError","reason":"Ce jeton n'appartient pas à l'environnement demandé."}`)
 	f(token.Refusal{Reason: token.IPNotAllowed, ClientIP: "192.0.2.1"}, `{"statusCode":403,"message":"ForbiddenError","reason":"Cette adresse IP n'est pas autorisée. Adresse vue : 192.0.2.1."}`)
+	f(token.Refusal{Reason: token.ClientCertNotAllowed}, `{"statusCode":403,"message":"ForbiddenError","reason":"Ce certificat client n'est pas autorisé, ou aucun n'a été présenté."}`)
+	f(token.Refusal{Reason: token.Overloaded}, `{"statusCode":503,"message":"ServiceUnavailableError","reason":"Le service est momentanément surchargé. Rien n'a été transmis, la requête peut être renvoyée."}`)
 	f(token.Refusal{Reason: token.CountryNotAllowed, Country: "SN"}, `{"statusCode":403,"message":"ForbiddenError","reason":"Ce pays n'est pas autorisé pour ce jeton."}`)
 	f(token.Refusal{Reason: token.UpstreamTimeout}, `{"statusCode":504,"message":"GatewayTimeoutError","reason":"`+outcomeUnknown+`","outcome":"unknown"}`)
 }

@@ -105,7 +105,7 @@ func TestAboutATokenIsRefused(t *testing.T) {
 // What the other side says no to is worded as RFC 6749 has it.
 func TestRefusalsOfTheOtherSide(t *testing.T) {
 	for reason, want := range map[token.Reason]string{
-		token.TokenInvalid: "invalid_client", token.IPNotAllowed: "invalid_client", token.UnauthorizedClient: "unauthorized_client",
+		token.TokenInvalid: "invalid_client", token.IPNotAllowed: "invalid_client", token.ClientCertNotAllowed: "invalid_client", token.UnauthorizedClient: "unauthorized_client",
 		token.CannotDecide: "temporarily_unavailable", token.AuthThrottled: "temporarily_unavailable",
 	} {
 		k := keeper{

@@ -84,7 +84,7 @@ func TestRefusalsOfTheTokenEndpoint(t *testing.T) {
 	f(granting, "Bearer abc", formType, good, "401", "invalid_client")
 	f(granting, "Basic !!!", formType, good, "401", "invalid_client")
 	f(granting, "Basic eW91cl9rZXk6d3Jvbmc=", formType, good, "401", "invalid_client")
-	for _, r := range []token.Reason{token.TokenInvalid, token.TokenRevoked, token.TokenExpired, token.TokenDisabled, token.MerchantSuspended, token.IPNotAllowed, token.EnvironmentMismatch} {
+	for _, r := range []token.Reason{token.TokenInvalid, token.TokenRevoked, token.TokenExpired, token.TokenDisabled, token.MerchantSuspended, token.IPNotAllowed, token.ClientCertNotAllowed, token.EnvironmentMismatch} {
 		f(refusing(r), goodBasic, formType, good, "401", "invalid_client")
 	}
 	for _, body := range []string{

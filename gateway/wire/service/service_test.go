@@ -241,10 +241,12 @@ func TestRefusalsOfTheOtherSide(t *testing.T) {
 	f(token.TokenRevoked, "", "401", `{"error":{"code":"token_invalid","message":"The token is unknown, malformed, expired or no longer accepted."}}`)
 	f(token.AccessTokenRequired, "", "401", `{"error":{"code":"token_invalid","message":"The token is unknown, malformed, expired or no longer accepted."}}`)
 	f(token.IPNotAllowed, "", "403", `{"error":{"code":"ip_not_allowed","message":"The token may not be used from this IP address. It came from 192.0.2.1."}}`)
+	f(token.ClientCertNotAllowed, "", "403", `{"error":{"code":"client_cert_not_allowed","message":"The token may only be used with a client certificate of its own."}}`)
 	f(token.PermissionMissing, "", "403", `{"error":{"code":"permission_missing","message":"The token does not have the permission that this path needs."}}`)
 	f(token.NotFound, "", "404", `{"error":{"code":"not_found","message":"There is no such token."}}`)
 	f(token.InvalidRequest, "Wider than yours.", "400", `{"error":{"code":"invalid_request","message":"Wider than yours."}}`)
 	f(token.QuotaExceeded, "", "429", `{"error":{"code":"quota_exceeded","message":"The quota is used up."}}`)
+	f(token.Overloaded, "", "503", `{"error":{"code":"overloaded","message":"The service has no room for the request just now; nothing was sent, the request may be sent again."}}`)
 	f(token.CannotDecide, "", "503", `{"error":{"code":"cannot_decide","message":"The token could not be checked just now; send the request again."}}`)
 }
 
