@@ -36,7 +36,7 @@ type guard struct {
 
 const (
 	firstAcceptPause = 5 * time.Millisecond
-	lastAcceptPause  = time.Second
+	lastAcceptPause  = 250 * time.Millisecond // serving again well within a second after descriptors are free
 )
 
 func newGuard(listener net.Listener, limits Limits, refused *prometheus.CounterVec) *guard {
