@@ -80,3 +80,31 @@ func FuzzCutSignature(f *testing.F) {
 		}
 	})
 }
+
+// A JWS that an upstream might read as signed parameters does not get there
+// under a name or in a spelling that the cut does not know: it is told apart
+// from everything else that a query may hold.
+func TestHidesSignature(t *testing.T) {
+	const jws = "eyJh-_0.e30.c2ln"
+	for _, query := range []string{
+		"sign%61ture=" + jws, "%73ignature=" + jws, "Signature=" + jws, "SIGNATURE=" + jws, "signature[]=" + jws, "signature%5B%5D=" + jws, "signature.x=" + jws,
+		"+signature=" + jws, "%20signature=" + jws, "signature%00=" + jws,
+		";signature=" + jws, "a=1;signature=" + jws, "a=1;sign%61ture=" + jws + "&b", "signature=" + jws + ";b=1", "signature=" + jws + "&b=1;signature=" + jws,
+		"signature=eyJh-_0%2Ee30.c2ln", "signature=%65yJh-_0.e30.c2ln", "signature=+" + jws, "signature=" + jws + "%20", "a&b&sIgnature=" + jws + "&c", "signature=" + jws + ";",
+	} {
+		if !hidesSignature([]byte(query)) {
+			t.Errorf("%s would cross", query)
+		}
+	}
+	for _, query := range []string{
+		"", "a=1", "signature=" + jws, "a=1&signature=" + jws + "&b=2", "signature=" + jws + "&signature=" + jws, "xsignature=" + jws, "signatures=" + jws, "a=1;b=" + jws,
+		"signature=9f86d081", "Signature=9f86d081", "signature[]=a.b", "sign%61ture=", "signature=a.b.c.d", "Signature=a..c", "token=" + jws, "signature=a+b.c.d", "Signature=a.b%20c.d", "a=signature;" + jws,
+	} {
+		if hidesSignature([]byte(query)) {
+			t.Errorf("%s is refused", query)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { hidesSignature([]byte("a=1.5&b=%20;c&signature=a.b.c")) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -85,9 +85,13 @@ func (p *passage) take(r *route) {
 	}
 }
 
-// frame judges what of row 1 depends on where the request goes: chunked framing
-// is taken only where it is asked for, and its trailers nowhere.
+// frame judges what of row 1 depends on where the request goes: a signature that
+// could cross unseen is refused, chunked framing is taken only where it is asked
+// for, and its trailers nowhere.
 func (p *passage) frame() token.Reason {
+	if r := p.route; r != nil && !r.signed && !r.forwardCredentials && hidesSignature(p.target.query) {
+		return token.MalformedRequest
+	}
 	if !p.head.chunked {
 		return token.Allowed
 	}

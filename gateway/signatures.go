@@ -106,6 +106,32 @@ var (
 	payloadSpelling = base64.RawURLEncoding.Strict() // RFC 7515 §2
 )
 
+// hidesSignature reports whether a query holds a compact JWS under a name that
+// some reader would take for "signature", in any spelling but the one that
+// cutSignature takes out: with escapes in it, in another case, behind a
+// semicolon. An upstream could read what we would not have judged. Cutting it
+// could make of the rest what was not judged either, so it is refused.
+func hidesSignature(query []byte) bool {
+	if bytes.IndexByte(query, '.') < 0 && bytes.IndexByte(query, '%') < 0 {
+		return false // no JWS without a dot
+	}
+	for rest, more := query, true; more; {
+		var pair []byte
+		pair, rest, more = bytes.Cut(rest, ampersand)
+		if bytes.HasPrefix(pair, signaturePair) && looksLikeJWS(pair[len(signaturePair):]) {
+			continue
+		}
+		for behind, cut := pair, true; cut; {
+			var piece []byte
+			piece, behind, cut = bytes.Cut(behind, semicolon)
+			if name, value, _ := bytes.Cut(piece, equalSign); token.NamesSignature(name) && spellsJWS(value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // cutSignature takes `signature=<compact JWS>` out of the query of a target:
 // that pair and one & beside it, or the question mark where it stood alone. Every
 // other byte stays as it is. A signature of another shape is not ours. Where
@@ -141,21 +167,62 @@ func cutSignature(target, room []byte) (cut, kept []byte) {
 var (
 	signaturePair = []byte("signature=")
 	ampersand     = []byte{'&'}
+	equalSign     = []byte{'='}
 )
+
+// spellsJWS reports whether text looks like a JWS once its escapes are undone
+// and spaces around it are dropped. The escapes are whole: the target was judged.
+func spellsJWS(text []byte) bool {
+	var s shapeOfJWS
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '+':
+			c = ' '
+		case c == '%' && i+2 < len(text):
+			c = unhex(text[i+1])<<4 | unhex(text[i+2])
+			i += 2
+		}
+		if !s.takes(c) {
+			return false
+		}
+	}
+	return s.whole()
+}
 
 // looksLikeJWS reports whether text is three parts of base64url with a dot
 // between.
 func looksLikeJWS(text []byte) bool {
-	dots, run := 0, 0
+	var s shapeOfJWS
 	for _, c := range text {
-		switch {
-		case c == '.' && run > 0 && dots < 2:
-			dots, run = dots+1, 0
-		case isDigit(c) || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '-' || c == '_':
-			run++
-		default:
+		if c == ' ' || !s.takes(c) {
 			return false
 		}
 	}
-	return dots == 2 && run > 0
+	return s.whole()
 }
+
+// shapeOfJWS is how far a JWS has been read, with spaces around it.
+type shapeOfJWS struct {
+	dots, run int
+	over      bool // a space came after it
+}
+
+func (s *shapeOfJWS) takes(c byte) bool {
+	switch {
+	case c == ' ':
+		s.over = s.over || s.dots+s.run > 0
+		return true
+	case s.over:
+		return false
+	case c == '.' && s.run > 0 && s.dots < 2:
+		s.dots, s.run = s.dots+1, 0
+		return true
+	case isDigit(c) || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '-' || c == '_':
+		s.run++
+		return true
+	}
+	return false
+}
+
+func (s *shapeOfJWS) whole() bool { return s.dots == 2 && s.run > 0 }

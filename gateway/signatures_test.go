@@ -273,6 +273,32 @@ func TestSignatureThatIsForwarded(t *testing.T) {
 	}
 }
 
+// Signed parameters that a route does not read cannot be smuggled past it to an
+// upstream that would: under an escaped or odd name they are refused, whatever
+// else authenticates the request, and nothing is sent. A route that forwards
+// credentials forwards them, byte for byte.
+func TestASignatureDoesNotCrossUnderAnotherName(t *testing.T) {
+	r := newRig(t)
+	key := r.roster.add(t, "good", nil)
+	queries := []string{"sign%61ture=a.b.c", "x=1&%73ignature=a.b.c", "x=1;signature=a.b.c", "Signature=a.b.c&x=1", "signature[]=a.b.c", "signature=a%2Eb.c", "signature=a.b.c;x=1"}
+	for _, query := range queries {
+		if a := r.raw(t, request("GET", "/v1/status/1?"+query, "", bearer(key))); a.status != 400 || a.code() != "malformed_request" {
+			t.Errorf("%s is answered %+v", query, a)
+		}
+	}
+	if n := len(r.origin.requests()); n != 0 {
+		t.Errorf("the upstream saw %d requests", n)
+	}
+	r = newRig(t, withPlan(func(p *gateway.Plan) { p.Routes[1].ForwardCredentials = true }))
+	key = r.roster.add(t, "good", nil)
+	for i, query := range queries {
+		r.raw(t, request("GET", "/v1/status/1?"+query, "", bearer(key)))
+		if got := r.origin.requests(); len(got) != i+1 || got[i].target != "/v1/status/1?"+query {
+			t.Fatalf("%s was forwarded as %v", query, got)
+		}
+	}
+}
+
 // A route that refuses replays takes signed parameters once, and only what was
 // forwarded counts.
 func TestSignedParametersAreTakenOnce(t *testing.T) {

@@ -60,7 +60,7 @@ func signedQuery(target []byte) (jws []byte, presence token.Presence) {
 		for first := true; ; first = false {
 			piece, behind, cut := bytes.Cut(pair, []byte{';'})
 			name, value, _ := bytes.Cut(piece, []byte{'='})
-			if resemblesSignature(name) {
+			if token.NamesSignature(name) {
 				plain := first && !cut && bytes.Equal(name, signatureName)
 				if presence != token.Absent || !plain || !wire.IsCompactJWS(value) {
 					return value, token.Malformed
@@ -74,38 +74,6 @@ func signedQuery(target []byte) (jws []byte, presence token.Presence) {
 		}
 	}
 	return jws, presence
-}
-
-// resemblesSignature reports whether some reader of queries would take name for
-// "signature", or for a member of it: it is the same once escapes are undone,
-// whatever its case, behind spaces, which PHP drops, and up to a [ or a dot that
-// begins a member's name, or a NUL that ends a string in C.
-func resemblesSignature(name []byte) bool {
-	matched := 0
-	for i := 0; i < len(name); i++ {
-		c := name[i]
-		switch c {
-		case '+':
-			c = ' '
-		case '%':
-			decoded, ok := wire.Unescape(name[i+1:])
-			if !ok {
-				return false
-			}
-			c = decoded
-			i += 2
-		}
-		switch {
-		case matched == 0 && c == ' ':
-		case matched == len(signatureName):
-			return c == '[' || c == '.' || c == 0
-		case c|0x20 != signatureName[matched]:
-			return false
-		default:
-			matched++
-		}
-	}
-	return matched == len(signatureName)
 }
 
 // presentMAC takes `t=<unix>,v1=<hex>` apart: one spelling, so that a signature
