@@ -35,7 +35,7 @@ func over6(client string) []byte {
 const (
 	local, proxied = 0, 1
 	tcp4, tcp6     = 0x11, 0x21
-	udp4, unix     = 0x12, 0x31
+	udp4, file     = 0x12, 0x31
 )
 
 // pipe is a connection from an address, and its other end.
@@ -139,7 +139,7 @@ func TestBadHeadersAreRefused(t *testing.T) {
 		"PROXY UDP4 203.0.113.7 192.0.2.9 5000 443\r\n":                                malformed,
 		"PROXY TCP4 203.0.113.7 " + strings.Repeat("1", 200):                           malformed,
 		v2(proxied, udp4, over4("203.0.113.7")...):                                     malformed,
-		v2(proxied, unix, make([]byte, 216)...):                                        malformed,
+		v2(proxied, file, make([]byte, 216)...):                                        malformed,
 		v2(proxied, 0):                                                                 malformed,
 		v2(proxied, 0x13, over4("203.0.113.7")...):                                     malformed,
 		v2(proxied, tcp4, over4("0.0.0.0")...):                                         malformed,
@@ -202,7 +202,7 @@ func TestSilentHeaderEndsAtTheDeadline(t *testing.T) {
 func FuzzProxyHeader(f *testing.F) {
 	for _, seed := range []string{
 		"PROXY TCP4 203.0.113.7 192.0.2.9 5000 443\r\nrest", "PROXY TCP6 2001:db8::7 2001:db8::9 5000 443\r\n", "PROXY UNKNOWN\r\n", "GET / HTTP/1.1\r\n",
-		v2(proxied, tcp4, over4("203.0.113.7")...) + "rest", v2(proxied, tcp6, over6("2001:db8::7")...), v2(local, 0), v2(local, tcp4, 1), v2(proxied, unix, make([]byte, 216)...),
+		v2(proxied, tcp4, over4("203.0.113.7")...) + "rest", v2(proxied, tcp6, over6("2001:db8::7")...), v2(local, 0), v2(local, tcp4, 1), v2(proxied, file, make([]byte, 216)...),
 	} {
 		f.Add([]byte(seed))
 	}
