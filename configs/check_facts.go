@@ -30,7 +30,7 @@ func (r *routeChecker) checkFacts(key string, rt *Route, variables []string) {
 			Country: rt.Facts.Country, Operator: rt.Facts.Operator, Method: rt.Facts.Method, Phone: rt.Facts.Phone,
 			Require: rt.Require, Tables: rt.Tables, AllowMissing: rt.OnMissing == "allow", Number: rt.Number,
 		}
-		r.checkSources(key, rt.Reads, variables)
+		r.checkSources(key, rt, variables)
 	default:
 		r.idle(key, "it says how facts are read, and the route reads none; add facts or a preset, or take it out")
 	}
@@ -73,12 +73,13 @@ func (r *routeChecker) checkPreset(key string, rt *Route, variables []string) {
 		text.AllowMissing = rt.OnMissing == "allow"
 	}
 	rt.Reads = &text
-	r.checkSources(key, rt.Reads, variables)
+	r.checkSources(key, rt, variables)
 }
 
-// checkSources reads the facts and holds their path variables against those
-// that the route's path has.
-func (r *routeChecker) checkSources(key string, text *policy.FactsText, variables []string) {
+// checkSources reads the facts and holds each source against what the route's
+// path, dialects and headers have.
+func (r *routeChecker) checkSources(key string, rt *Route, variables []string) {
+	text := rt.Reads
 	for _, name := range factsKeys() {
 		if r.isBroken(below(key, name)) {
 			return // what is left of it would only mislead
@@ -96,23 +97,36 @@ func (r *routeChecker) checkSources(key string, text *policy.FactsText, variable
 	for kind, texts := range [...][]string{text.Country, text.Operator, text.Method, text.Phone} {
 		for i := range texts {
 			name := [...]string{"country", "operator", "method", "phone"}[kind]
-			r.checkVariables(r.factKey(key, item(name, i)), &spec.Sources[kind][i], variables)
+			r.checkSource(r.factKey(key, item(name, i)), &spec.Sources[kind][i], rt, variables)
 		}
 	}
 	for i := range spec.Guards {
 		source := &spec.Guards[i].Source
-		r.checkVariables(r.factKey(key, "require."+source.Text), source, variables)
+		r.checkSource(r.factKey(key, "require."+source.Text), source, rt, variables)
 	}
 }
 
-// checkVariables reports path variables that the route's path lacks.
-func (r *routeChecker) checkVariables(key string, s *policy.Source, variables []string) {
-	if s.Origin == policy.FromPath && !slices.Contains(variables, s.Name) {
-		r.fail(key, "%s reads {%s}, which match.path does not have; write /{%s} where that segment stands", quote(s.Text), s.Name, s.Name)
+// checkSource reports a source that finds nothing on this route: a variable that
+// its path lacks, signed parameters that it does not take, a header that it
+// drops.
+func (r *routeChecker) checkSource(key string, s *policy.Source, rt *Route, variables []string) {
+	switch s.Origin {
+	case policy.FromPath:
+		if !slices.Contains(variables, s.Name) {
+			r.fail(key, "%s reads {%s}, which match.path does not have; write /{%s} where that segment stands", quote(s.Text), s.Name, s.Name)
+		}
+	case policy.FromSigned:
+		if !slices.Contains(rt.Dialects, "signature") {
+			r.fail(key, "%s reads signed parameters, which the route does not take; list signature under dialects", quote(s.Text))
+		}
+	case policy.FromHeader:
+		if strings.Contains(s.Name, "_") && !rt.AllowUnderscores {
+			r.fail(key, "%s names a header with _, which is judged here and would not be forwarded; write allow_underscores: true, or - in its place", quote(s.Text))
+		}
 	}
 	for i := range s.Steps {
 		if second := s.Steps[i].Second; second != nil {
-			r.checkVariables(key, second, variables)
+			r.checkSource(key, second, rt, variables)
 		}
 	}
 }

@@ -17,6 +17,7 @@ func TestParseSourceReadsEveryForm(t *testing.T) {
 		"json:/payer/provider|suffix:_ | alpha3": {Origin: FromJSON, Pointer: []string{"payer", "provider"}, Steps: []Step{suffix, {Op: StepAlpha3}}},
 		"form:phone":                             {Origin: FromForm, Name: "phone"},
 		"query:type | alias:words":               {Origin: FromQuery, Name: "type", Steps: []Step{{Op: StepTable, Text: "words"}}},
+		"header:X_Country":                       {Origin: FromHeader, Name: "X_Country"},
 		"header:X-Target-Environment":            {Origin: FromHeader, Name: "X-Target-Environment"},
 		"path:{mode} | upper | alias":            {Origin: FromPath, Name: "mode", Steps: []Step{{Op: StepUpper}, {Op: StepAlias}}},
 		"json:/mobile | region":                  {Origin: FromJSON, Pointer: []string{"mobile"}, Steps: []Step{{Op: StepRegion}}},
@@ -70,6 +71,7 @@ func TestParseSourceRefusesWithAdvice(t *testing.T) {
 	f("header:X Country", "X-Country")
 	f("header:authorization", "never a fact")
 	f("header:Token", "never a fact")
+	f("header:X_API_KEY", "never a fact")
 	f("path:mode", "in braces")
 	f("path:{0}", "in braces")
 	f("const:", "const:collect")

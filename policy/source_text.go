@@ -161,14 +161,16 @@ func fieldName(s string) bool {
 func headerName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if !alphanumeric(c) && !strings.ContainsRune("!#$%&'*+-.^`|~", rune(c)) {
+		if !alphanumeric(c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
 			return false
 		}
 	}
 	return s != ""
 }
 
+// credentialHeader takes _ for -, as many an upstream does.
 func credentialHeader(s string) bool {
+	s = strings.ReplaceAll(s, "_", "-")
 	for _, h := range [...]string{"Authorization", "Proxy-Authorization", "Cookie", "token", "X-API-KEY", "ACCESS-TOKEN", "X-Signature"} {
 		if strings.EqualFold(s, h) {
 			return true
