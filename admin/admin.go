@@ -172,6 +172,7 @@ func newService(o *Options) *service {
 		now:       o.Now,
 		identity: identity{
 			keys:      o.Store,
+			merchants: o.Store,
 			bootstrap: o.BootstrapDigest,
 			failures:  newBudget(o.Failures, o.Window, o.Now),
 			now:       o.Now,

@@ -13,9 +13,11 @@ import (
 )
 
 // identity tells who calls. It asks the store for every admin key at every
-// request, so that an ended key is refused by the very next one.
+// request, and for a merchant's key its merchant, so that an ended key and that
+// of a suspended merchant are refused by the very next one.
 type identity struct {
 	keys      KeyFinder
+	merchants MerchantFinder
 	bootstrap token.Digest // the zero digest: none
 	failures  *budget      // by source
 	known     knownDigests
@@ -75,6 +77,11 @@ func (i *identity) admit(ctx context.Context, v *visit, key *token.AdminKey, d *
 		return unknownKey()
 	}
 	i.known.add(*d)
+	if role == token.RoleMerchant {
+		if err := i.stands(ctx, key.Merchant); err != nil {
+			return err
+		}
+	}
 	if now := token.At(i.now()); now >= key.LastUsedAt.Add(touchEvery) {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
@@ -84,6 +91,22 @@ func (i *identity) admit(ctx context.Context, v *visit, key *token.AdminKey, d *
 	v.actor = token.Actor{Kind: "admin_key", ID: key.ID}
 	v.role = role
 	v.merchant = key.Merchant
+	return nil
+}
+
+// stands refuses the key of a suspended merchant: whoever was locked out of the
+// payments may not go on making tokens, reading phone numbers or moving webhooks
+// for the day that the lock is taken off.
+func (i *identity) stands(ctx context.Context, merchant string) error {
+	m, err := i.merchants.FindMerchant(ctx, merchant)
+	switch {
+	case errors.Is(err, token.ErrNotFound):
+		return unknownKey()
+	case err != nil:
+		return storeFault(err)
+	case !m.Active:
+		return refuse(http.StatusForbidden, codeSuspended, "The merchant of this key is suspended; its operators can say why.")
+	}
 	return nil
 }
 

@@ -96,6 +96,37 @@ func TestEndedKeyIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
+// TestAKeyOfASuspendedMerchantIsRefused: suspending a merchant stops its admin
+// keys with its tokens, whatever they ask for and from the very next request;
+// nothing they asked for is done. The operators' keys work on, and so does the
+// merchant's own once it is active again.
+func TestAKeyOfASuspendedMerchantIsRefused(t *testing.T) {
+	r := newRig(t)
+	own := r.merchant("Own")
+	auth, operator := r.key("merchant", own), r.key("operator", "")
+	fill := r.records(own, 1)
+	r.want(200, "GET", "/admin/v1/tokens", "", "Authorization", auth)
+	r.want(200, "PATCH", "/admin/v1/merchants/"+own, `{"status":"suspended"}`)
+	before := r.want(200, "GET", "/admin/v1/audit", "").body
+	for _, c := range calls {
+		p := r.send(c.method, fill.Replace(c.path), fill.Replace(c.body), "Authorization", auth)
+		if p.status != 403 || p.text("code") != "merchant_suspended" {
+			t.Errorf("%s: status %d: %s", c.name, p.status, p.body)
+		}
+	}
+	if after := r.want(200, "GET", "/admin/v1/audit", "").body; after != before {
+		t.Errorf("something was done:\n%s\n%s", before, after)
+	}
+	r.want(200, "GET", "/admin/v1/tokens", "", "Authorization", operator)
+	r.want(200, "PATCH", "/admin/v1/merchants/"+own, `{"status":"active"}`, "Authorization", operator)
+	r.want(200, "GET", "/admin/v1/tokens", "", "Authorization", auth)
+	r.want(200, "PATCH", "/admin/v1/merchants/"+own, `{"status":"suspended"}`)
+	r.closeStore()
+	if p := r.send("GET", "/admin/v1/tokens", "", "Authorization", auth); p.status != 503 {
+		t.Errorf("without the store: status %d: %s", p.status, p.body)
+	}
+}
+
 // TestWrongKeysAreThrottled: after so many wrong keys from one address, 429
 // stands in for the look-up, with Retry-After; a key that was good before is
 // answered as always, and so is the bootstrap key; the window ends.

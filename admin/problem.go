@@ -19,6 +19,7 @@ const (
 	codeUnknownKey     = "credentials_invalid"
 	codeThrottled      = "auth_throttled"
 	codeForbidden      = "forbidden"
+	codeSuspended      = "merchant_suspended"
 	codeCrossOrigin    = "cross_origin"
 	codeNotFound       = "not_found"
 	codeMethod         = "method_not_allowed"
