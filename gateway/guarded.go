@@ -34,6 +34,19 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Write writes. What a client has not taken in time is not left to the system,
+// which would go on for many minutes to deliver it from its own memory: closing
+// discards it, and the client learns that its answer was cut.
+func (c *guardedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil && isTimeout(err) {
+		if t, ok := c.socket.(*net.TCPConn); ok {
+			_ = t.SetLinger(0) // an error: it is gone already
+		}
+	}
+	return n, err
+}
+
 // ClientCert is the SHA-256 of the client's certificate; zero where it showed
 // none, and from the moment that one expires, also on a connection that began
 // before.

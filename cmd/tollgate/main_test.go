@@ -19,7 +19,9 @@ type suite struct{ *testing.M }
 
 // Run runs them.
 func (s suite) Run() int {
-	defer os.RemoveAll(os.Getenv(builtVariable))
+	if os.Getenv(builtVariable) == "" {
+		defer func() { os.RemoveAll(os.Getenv(builtVariable)) }()
+	}
 	return s.M.Run()
 }
 
