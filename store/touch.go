@@ -9,7 +9,7 @@ import (
 // touchBatch is how many uses one transaction writes: other writers wait for it.
 const touchBatch = 500
 
-// Touch writes when tokens and credentials were last used. Times only go
+// Touch writes when tokens, credentials and users were last used. Times only go
 // forward, whatever the order batches arrive in. It writes no change row, no
 // audit row and no version: no decision depends on it. Uses of what is not
 // there are skipped.
@@ -33,6 +33,9 @@ func (s *Store) Touch(ctx context.Context, uses []token.Use) error {
 }
 
 func (w *writing) touch(u *token.Use) error {
+	if u.User != "" {
+		return w.exec(`UPDATE users SET last_used_at = $2 WHERE id = $1 AND last_used_at < $2`, u.User, int64(u.At))
+	}
 	err := w.exec(`UPDATE tokens SET last_used_at = $2, last_used_ip = $3 WHERE handle = $1 AND last_used_at < $2`,
 		string(u.Handle), int64(u.At), u.IP)
 	if err != nil {

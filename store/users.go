@@ -112,13 +112,6 @@ func (s *Store) EndUser(ctx context.Context, act token.Act, id string) error {
 	})
 }
 
-// TouchUser writes when a user was last seen, as Touch does for tokens.
-func (s *Store) TouchUser(ctx context.Context, id string, at token.Instant) error {
-	return s.transact(ctx, "touch_user", func(w *writing) error {
-		return w.exec(`UPDATE users SET last_used_at = $2 WHERE id = $1 AND last_used_at < $2`, id, int64(at))
-	})
-}
-
 // FindUser reads one user, password hash included; token.ErrNotFound when there
 // is none.
 func (s *Store) FindUser(ctx context.Context, id string) (token.User, error) {

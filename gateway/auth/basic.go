@@ -71,7 +71,11 @@ func (v *Verifier) verifyPassword(p *token.Presented, src *token.Source, at toke
 			return nil, reason
 		}
 	}
-	return q, q.Live.Standing(at)
+	reason := q.Live.Standing(at)
+	if reason == token.Allowed && v.uses != nil {
+		v.uses.Record(q, src, at)
+	}
+	return q, reason
 }
 
 // login is an email address and a password as Basic carried them.

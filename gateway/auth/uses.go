@@ -35,8 +35,18 @@ type useShard struct {
 
 type useKey struct {
 	handle     token.Handle
+	user       string
 	kind       token.Kind
 	generation int
+}
+
+// hash places the key in the front and among the shards. It does not allocate.
+func (k *useKey) hash(seed maphash.Seed) uint64 {
+	name := string(k.handle)
+	if k.user != "" {
+		name = k.user
+	}
+	return maphash.String(seed, name) + uint64(k.kind) + uint64(k.generation)<<8
 }
 
 // use is one credential of the batch under way.
@@ -64,12 +74,12 @@ func NewUses(write func(context.Context, []token.Use) error, most int) (*Uses, e
 
 // Record notes that p was used at now, from src where it is known.
 func (u *Uses) Record(p *token.Principal, src *token.Source, now token.Instant) {
-	k := useKey{p.Live.Handle, p.Kind, p.Generation}
+	k := useKey{p.Live.Handle, p.User, p.Kind, p.Generation}
 	var ip netip.Addr
 	if src != nil {
 		ip = src.Addr
 	}
-	h := maphash.String(u.seed, string(k.handle)) + uint64(k.kind) + uint64(k.generation)<<8
+	h := k.hash(u.seed)
 	slot := &u.front[h%uint64(len(u.front))]
 	if e := slot.Load(); e != nil && e.key == k && e.note(now, ip) {
 		return
@@ -163,7 +173,7 @@ func (e *use) leave() token.Use {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.written = true
-	w := token.Use{Handle: e.key.handle, Kind: e.key.kind, Generation: e.key.generation, At: e.at}
+	w := token.Use{Handle: e.key.handle, User: e.key.user, Kind: e.key.kind, Generation: e.key.generation, At: e.at}
 	if e.ip.IsValid() {
 		w.IP = e.ip.String()
 	}
@@ -173,9 +183,8 @@ func (e *use) leave() token.Use {
 // keep puts back what could not be written, under what has come in since.
 func (u *Uses) keep(batch []token.Use) {
 	for _, w := range batch {
-		k := useKey{w.Handle, w.Kind, w.Generation}
-		h := maphash.String(u.seed, string(k.handle)) + uint64(k.kind) + uint64(k.generation)<<8
-		e := u.find(k, h)
+		k := useKey{w.Handle, w.User, w.Kind, w.Generation}
+		e := u.find(k, k.hash(u.seed))
 		if e == nil {
 			u.dropped.Add(1)
 			continue

@@ -33,6 +33,33 @@ func TestUsesReachTheStore(t *testing.T) {
 	}
 }
 
+// Each dashboard user's last use is the user's own, and a wrong password or one
+// of a user who was disabled is none: an unused login that comes alive is seen.
+func TestUsesOfUsersReachTheStore(t *testing.T) {
+	r := newRig(t)
+	ama, kofi, off := r.person("ama@example.com", "correct horse"), r.person("kofi@example.com", "battery staple"), r.person("off@example.com", "wrong again", func(u *token.User) { u.Enabled = false })
+	r.wantOf(basicOf("ama@example.com", "correct horse"), token.Allowed)
+	r.wantOf(basicOf("kofi@example.com", "correct horse"), token.TokenInvalid)
+	r.wantOf(basicOf("off@example.com", "wrong again"), token.TokenDisabled)
+	at := token.At(r.time())
+	r.ok(r.uses.Flush(t.Context()))
+	r.ok(r.store.Touch(t.Context(), r.used))
+	for user, want := range map[string]token.Instant{ama.ID: at, kofi.ID: 0, off.ID: 0} {
+		u, err := r.store.FindUser(t.Context(), user)
+		r.ok(err)
+		if u.LastUsedAt != want {
+			t.Errorf("%s was last used at %v, want %v", u.Email, u.LastUsedAt.Time(), want.Time())
+		}
+	}
+	r.wantOf(basicOf("kofi@example.com", "battery staple"), token.Allowed)
+	r.wantOf(basicOf("ama@example.com", "correct horse"), token.Allowed)
+	r.used = nil
+	r.ok(r.uses.Flush(t.Context()))
+	if len(r.used) != 2 || r.used[0].User == r.used[1].User {
+		t.Errorf("two users are one: %+v", r.used)
+	}
+}
+
 // Only a credential that stands is used; a refused one leaves the time alone.
 func TestOnlyGoodUsesAreNoted(t *testing.T) {
 	r := newRig(t)

@@ -53,8 +53,9 @@ type Rotation struct {
 
 // Use is one use of a credential, for the batches that keep last-used times.
 type Use struct {
-	Handle     Handle
-	Kind       Kind // KindJWT counts for the client secret it was minted with
+	Handle     Handle // "" of a dashboard user
+	User       string // usr_… of a dashboard user; "" otherwise
+	Kind       Kind   // KindJWT counts for the client secret it was minted with
 	Generation int
 	At         Instant
 	IP         string // the client's address as it was judged

@@ -56,8 +56,8 @@ func aUserIsKept(h *house) {
 	h.refused(second(h.FindUserByEmail(ctx, "Ama@shop.example")), token.ErrNotFound)
 	before := h.traces()
 	at := h.clock.instant()
-	h.ok(h.TouchUser(ctx, u.ID, at))
-	h.ok(h.TouchUser(ctx, u.ID, at-1))
+	h.ok(h.Touch(ctx, []token.Use{{User: u.ID, Kind: token.KindPassword, At: at}}))
+	h.ok(h.Touch(ctx, []token.Use{{User: u.ID, Kind: token.KindPassword, At: at - 1}, {User: "usr_000000000000", At: at}}))
 	if found, err := h.FindUser(ctx, u.ID); err != nil || found.LastUsedAt != at || found.Version != 1 || h.traces() != before {
 		h.t.Errorf("touched: %+v, %v", found, err)
 	}
@@ -80,7 +80,7 @@ func oneAddress(h *house) {
 func changingAUser(h *house) {
 	merchant := h.addMerchant()
 	u := h.addUser()
-	h.ok(h.TouchUser(ctx, u.ID, 5))
+	h.ok(h.Touch(ctx, []token.Use{{User: u.ID, At: 5}}))
 	h.heard.take()
 	change := u
 	change.Email, change.Role, change.Merchant, change.Enabled = "esi@shop.example", token.RoleMerchant, merchant, false
