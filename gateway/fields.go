@@ -1,7 +1,10 @@
 package gateway
 
+import "math/bits"
+
 // fieldKind is a header that the edge itself has to know, because it frames the
-// message, carries a credential or says where the request comes from.
+// message, carries a credential, says where the request comes from, or is one
+// that two readers read differently where it stands there twice.
 type fieldKind uint8
 
 const (
@@ -11,78 +14,123 @@ const (
 	fieldTransferEncoding
 	fieldTrailer
 	fieldExpect
+	fieldConnection
+	fieldRequestID
+	fieldEnvironment
+	fieldXForwardedFor
+	fieldForwarded
+
+	fieldLastNoted // of those above a value is looked at; those below must only be single
 	fieldContentType
 	fieldContentEncoding
+	fieldContentLocation
+	fieldContentRange
 	fieldAuthorization
 	fieldToken
 	fieldAPIKey
 	fieldAccessToken
 	fieldSignature
 	fieldClientID
-	fieldEnvironment
-	fieldRequestID
 	fieldIdempotencyKey
-	fieldXForwardedFor
-	fieldForwarded
+	fieldUserAgent
+	fieldDate
+	fieldFrom
+	fieldReferer
+	fieldOrigin
+	fieldCookie
+	fieldRange
+	fieldIfRange
+	fieldIfModifiedSince
+	fieldIfUnmodifiedSince
+	fieldMaxForwards
+	fieldKinds
 )
+
+// fieldNames are the names, in lower case.
+var fieldNames = [fieldKinds]string{
+	fieldHost: "host", fieldContentLength: "content-length", fieldTransferEncoding: "transfer-encoding", fieldTrailer: "trailer",
+	fieldExpect: "expect", fieldConnection: "connection", fieldRequestID: "x-request-id", fieldEnvironment: "x-environment",
+	fieldXForwardedFor: "x-forwarded-for", fieldForwarded: "forwarded",
+	fieldContentType: "content-type", fieldContentEncoding: "content-encoding", fieldContentLocation: "content-location", fieldContentRange: "content-range",
+	fieldAuthorization: "authorization", fieldToken: "token", fieldAPIKey: "x-api-key", fieldAccessToken: "access-token", fieldSignature: "x-signature",
+	fieldClientID: "x-client-id", fieldIdempotencyKey: "idempotency-key", fieldUserAgent: "user-agent", fieldDate: "date", fieldFrom: "from",
+	fieldReferer: "referer", fieldOrigin: "origin", fieldCookie: "cookie", fieldRange: "range", fieldIfRange: "if-range",
+	fieldIfModifiedSince: "if-modified-since", fieldIfUnmodifiedSince: "if-unmodified-since", fieldMaxForwards: "max-forwards",
+}
 
 // single reports whether two of the header make a request ambiguous. The
 // forwarding headers are lists by nature: what two of them mean is for the walk
-// in peer.go to say, and only behind a trusted proxy. Of two request ids none
-// is passed on.
+// in peer.go to say, and only behind a trusted proxy. Connection is a list too.
+// Of two request ids none is passed on.
 func (f fieldKind) single() bool {
-	return f != fieldXForwardedFor && f != fieldForwarded && f != fieldRequestID
+	return f != fieldXForwardedFor && f != fieldForwarded && f != fieldRequestID && f != fieldConnection
 }
 
-// fieldOf finds the header by its name, whatever the case. The length decides
-// nearly always, so that an ordinary header costs one comparison or none.
+// fieldOf finds the header by its name, a token, whatever the case. Length, first
+// and last byte leave one candidate or none, so that an ordinary header costs one
+// comparison at most.
 func fieldOf(name []byte) fieldKind {
-	switch len(name) {
-	case 4:
-		return match(name, "host", fieldHost)
-	case 5:
-		return match(name, "token", fieldToken)
-	case 6:
-		return match(name, "expect", fieldExpect)
-	case 7:
-		return match(name, "trailer", fieldTrailer)
-	case 9:
-		return either(match(name, "forwarded", fieldForwarded), match(name, "x-api-key", fieldAPIKey))
-	case 11:
-		return either(match(name, "x-signature", fieldSignature), match(name, "x-client-id", fieldClientID))
-	case 12:
-		return either(match(name, "content-type", fieldContentType),
-			either(match(name, "access-token", fieldAccessToken), match(name, "x-request-id", fieldRequestID)))
-	case 13:
-		return either(match(name, "authorization", fieldAuthorization), match(name, "x-environment", fieldEnvironment))
-	case 14:
-		return match(name, "content-length", fieldContentLength)
-	case 15:
-		return either(match(name, "x-forwarded-for", fieldXForwardedFor), match(name, "idempotency-key", fieldIdempotencyKey))
-	case 16:
-		return match(name, "content-encoding", fieldContentEncoding)
-	case 17:
-		return match(name, "transfer-encoding", fieldTransferEncoding)
+	if len(name) < 4 || len(name) >= len(fieldSlots) {
+		return fieldOther
 	}
-	return fieldOther
+	f := fieldSlots[len(name)][slotOf(name[0], name[len(name)-1])]
+	if f == fieldOther || !equalToken(name, fieldNames[f]) {
+		return fieldOther
+	}
+	return f
 }
 
-func match(name []byte, lower string, f fieldKind) fieldKind {
-	if equalFold(name, lower) {
-		return f
+func slotOf(first, last byte) byte { return (first ^ last<<1) & 63 &^ 32 }
+
+// fieldSlots finds the one header of a length whose first and last byte make
+// slotOf; two of them would be a fault of this table.
+var fieldSlots = func() (t [20][32]fieldKind) {
+	for f, name := range fieldNames {
+		if name == "" {
+			continue
+		}
+		slot := &t[len(name)][slotOf(name[0], name[len(name)-1])]
+		if *slot != fieldOther {
+			panic("BUG: gateway: two headers share a slot: " + name)
+		}
+		*slot = fieldKind(f)
 	}
-	return fieldOther
+	return t
+}()
+
+// equalToken compares a token with a name of letters and hyphens in lower case,
+// of its own length and of at least four bytes. Among the bytes of a token the
+// bit 0x20 makes no other one a letter or a hyphen.
+func equalToken(name []byte, lower string) bool {
+	const fold8, fold4 = 0x2020202020202020, 0x20202020
+	n := len(lower)
+	if n != len(name) {
+		return false
+	}
+	if n < 8 {
+		return load4(name)|fold4 == load4(lower) && load4(name[n-4:])|fold4 == load4(lower[n-4:])
+	}
+	for i := 0; i+8 < n; i += 8 {
+		if load8(name[i:])|fold8 != load8(lower[i:]) {
+			return false
+		}
+	}
+	return load8(name[n-8:])|fold8 == load8(lower[n-8:])
 }
 
-func either(a, b fieldKind) fieldKind {
-	if a != fieldOther {
-		return a
-	}
-	return b
+func load4[T string | []byte](b T) uint32 {
+	_ = b[3]
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+}
+
+func load8[T string | []byte](b T) uint64 {
+	_ = b[7]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
 }
 
 // fieldSet remembers which headers were there.
-type fieldSet uint32
+type fieldSet uint64
 
 // add puts f in; false says that it was in already.
 func (s *fieldSet) add(f fieldKind) bool {
@@ -143,4 +191,56 @@ func valueTable() (t [256]bool) {
 		t[c] = c == '\t' || c >= 0x20 && c != 0x7f
 	}
 	return t
+}
+
+// valueEnd is where the field value ends that b begins with: the place of its
+// CRLF. It is -1 where a byte comes first that may not stand in a value. It
+// looks at eight bytes at a time.
+func valueEnd(b []byte) int {
+	rest := b
+	for len(rest) >= 8 {
+		odd := controls(load8(rest))
+		if odd == 0 {
+			rest = rest[8:]
+			continue
+		}
+		rest = rest[bits.TrailingZeros64(odd)/8:]
+		if rest[0] != '\t' {
+			break
+		}
+		rest = rest[1:]
+	}
+	for len(rest) > 0 && isValueChar[rest[0]] { // seldom more than seven that are left
+		rest = rest[1:]
+	}
+	if len(rest) < 2 || rest[0] != '\r' || rest[1] != '\n' {
+		return -1
+	}
+	return len(b) - len(rest)
+}
+
+// controls marks the bytes below 0x20 and equal to 0x7f by their highest bit. It
+// marks some others too behind one of those, and a tilde behind 0xff.
+func controls(w uint64) uint64 {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	return ((w - ones*' ') | (w + ones)) &^ w & high
+}
+
+// isFieldValue reports whether every byte may stand in a field value.
+func isFieldValue(b []byte) bool {
+	for ; len(b) >= 8; b = b[8:] {
+		if controls(load8(b)) != 0 && !areValueChars(b[:8]) {
+			return false
+		}
+	}
+	return areValueChars(b)
+}
+
+func areValueChars(b []byte) bool {
+	for _, c := range b {
+		if !isValueChar[c] {
+			return false
+		}
+	}
+	return true
 }

@@ -123,6 +123,7 @@ type Gateway struct {
 	current   atomic.Pointer[snapshot] // what a request reads once, at its start
 	applying  sync.Mutex               // held by Apply: one at a time
 	passages  sync.Pool
+	handover  handover
 	permits   *permits
 	meters    *meters
 	unrouted  *routeMeters // of requests that no route took

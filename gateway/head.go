@@ -43,8 +43,8 @@ func (h *head) scan(block []byte, line requestLine, forwarded ForwardedHeader) t
 	var seen fieldSet
 	var worst token.Reason // 411 and 417 wait for the end: malformed goes first
 	for lines := 0; len(block) > 0; lines++ {
-		if len(block) >= 2 && block[0] == '\r' && block[1] == '\n' {
-			if len(block) != 2 {
+		if block[0] == '\r' {
+			if len(block) != 2 || block[1] != '\n' {
 				return token.MalformedRequest // something follows the end
 			}
 			break
@@ -67,6 +67,10 @@ func (h *head) scan(block []byte, line requestLine, forwarded ForwardedHeader) t
 			h.clientRequestID = nil
 			continue
 		}
+		if f > fieldLastNoted {
+			continue
+		}
+		value = trimSpace(value)
 		h.noteForwarded(f, value, forwarded)
 		switch r := h.field(f, value, line); r {
 		case token.Allowed:
@@ -82,24 +86,19 @@ func (h *head) scan(block []byte, line requestLine, forwarded ForwardedHeader) t
 	return worst
 }
 
-// scanLine takes one line apart. ok is false for one that is not
-// `token ":" OWS value OWS CRLF`.
+// scanLine takes one line apart, the spaces around its value left on. ok is
+// false for one that is not `token ":" OWS value OWS CRLF`.
 func scanLine(block []byte) (name, value, rest []byte, ok bool) {
-	i := 0
-	for i < len(block) && isTokenChar[block[i]] {
-		i++
-	}
-	if i == 0 || i == len(block) || block[i] != ':' {
+	colon := nameEnd(block)
+	if colon < 0 {
 		return nil, nil, nil, false
 	}
-	name = block[:i]
-	start := i + 1
-	for i = start; i < len(block) && isValueChar[block[i]]; i++ {
-	}
-	if i+1 >= len(block) || block[i] != '\r' || block[i+1] != '\n' {
+	value = block[colon+1:]
+	end := valueEnd(value)
+	if end < 0 {
 		return nil, nil, nil, false
 	}
-	return name, trimSpace(block[start:i]), block[i+2:], true
+	return block[:colon], value[:end], value[end+2:], true
 }
 
 // cutLine takes the first line off a block that was scanned: the name, the
@@ -109,7 +108,21 @@ func cutLine(block []byte) (name, value, rest []byte) {
 	if !ok {
 		return nil, nil, nil
 	}
-	return name, value, rest
+	return name, trimSpace(value), rest
+}
+
+// nameEnd is where the colon stands behind the token that b begins with; -1
+// where there is no such.
+func nameEnd(b []byte) int {
+	for i, c := range b {
+		if !isTokenChar[c] {
+			if c == ':' && i > 0 {
+				return i
+			}
+			break
+		}
+	}
+	return -1
 }
 
 // field judges one header by itself and notes what it says.
@@ -140,6 +153,10 @@ func (h *head) field(f fieldKind, value []byte, line requestLine) token.Reason {
 			return token.ExpectationFailed
 		}
 		h.expects = line.http11
+	case fieldConnection:
+		if !isTokenList(value) {
+			return token.MalformedRequest
+		}
 	case fieldRequestID:
 		if validRequestID(value) {
 			h.clientRequestID = value
@@ -170,6 +187,27 @@ func (h *head) framing(seen *fieldSet, line requestLine) token.Reason {
 	return token.Allowed
 }
 
+// isTokenList reports whether a value is tokens with commas between, of which
+// there may be too many, empty ones among them.
+func isTokenList(value []byte) bool {
+	commas := 0
+	for len(value) > 0 {
+		n := 0
+		for n < len(value) && isTokenChar[value[n]] {
+			n++
+		}
+		value = trimSpace(value[n:])
+		if len(value) == 0 {
+			break
+		}
+		if commas++; value[0] != ',' || commas >= maxNominated {
+			return false
+		}
+		value = trimSpace(value[1:])
+	}
+	return true
+}
+
 func bodiless(method []byte) bool { return string(method) == "GET" || string(method) == "HEAD" }
 
 // parseLength reads a Content-Length: one to 18 digits, without a leading zero
@@ -197,22 +235,31 @@ func validHost(value []byte) bool {
 	if len(name) == 0 || len(value) > maxHost || len(port) > 6 {
 		return false
 	}
-	for i, c := range port {
-		if i > 0 && (c < '0' || c > '9') {
+	number := 0
+	for _, c := range port[min(len(port), 1):] {
+		if c < '0' || c > '9' {
 			return false
 		}
+		number = number*10 + int(c-'0')
+	}
+	if number > 65535 {
+		return false
 	}
 	if name[0] == '[' {
 		_, ok := parseAddr(name[1 : len(name)-1])
 		return ok && bytes.IndexByte(name, '%') < 0
 	}
 	for _, c := range name {
-		if !isTokenChar[c] || c == '%' || c == '*' || c == '#' || c == '&' || c == '\'' || c == '`' || c == '|' || c == '^' || c == '!' || c == '$' || c == '+' {
+		if !isHostChar[c] {
 			return false
 		}
 	}
 	return true
 }
+
+// isHostChar is what names of hosts are made of, in the network's DNS and in
+// containers'.
+var isHostChar = charTable("-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 // splitPort cuts ":port" off a host, colon included in the port. An IPv6
 // address keeps its brackets.

@@ -50,6 +50,7 @@ func (g *Gateway) received(h *fasthttp.RequestHeader) (config fasthttp.RequestCo
 	if p.head.bodyLength > int64(p.maxBody()) {
 		return refuseBody(h) // else 100 Continue would invite it first
 	}
+	g.handover.leave(p)
 	return config
 }
 

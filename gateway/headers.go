@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -132,48 +131,20 @@ func readLine(text []byte) (l line, ok bool) {
 	if colon < 1 {
 		return l, false
 	}
-	for _, c := range text[:colon] {
-		if !isTokenChar[c] {
-			return l, false
-		}
+	if !isToken(text[:colon]) {
+		return l, false
 	}
 	l = line{text[:colon], trimSpace(text[colon+1:])}
 	return l, isFieldValue(l.value)
 }
 
-// isFieldValue reports whether every byte may stand in a field value. It looks
-// at eight at a time: a word without a byte below 0x20 or equal to 0x7f is
-// passed over, and any other is looked at byte by byte.
-func isFieldValue(b []byte) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	for ; len(b) >= 8; b = b[8:] {
-		w := binary.LittleEndian.Uint64(b)
-		low := (w - ones*' ') &^ w
-		del := w ^ ones*0x7f
-		del = (del - ones) &^ del
-		if (low|del)&high != 0 && !areValueChars(b[:8]) {
-			return false
-		}
-	}
-	return areValueChars(b)
-}
-
-func areValueChars(b []byte) bool {
-	for _, c := range b {
-		if !isValueChar[c] {
-			return false
-		}
-	}
-	return true
-}
-
-func isToken(s string) bool {
+func isToken[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if !isTokenChar[s[i]] {
 			return false
 		}
 	}
-	return s != ""
+	return len(s) > 0
 }
 
 // isHost reports whether s can be sent as a Host: a name or address with an

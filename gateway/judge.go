@@ -50,10 +50,10 @@ func (p *passage) admit() token.Reason {
 	if p.method = methodOf(line.method); p.method == methodUnknown {
 		return token.MethodNotImplemented
 	}
-	if r := p.head.scan(h.RawHeaders(), line, p.snapshot.peers.header); r != token.Allowed {
+	r := p.scan(line)
+	if r != token.Allowed {
 		return r
 	}
-	var r token.Reason
 	if r, p.decoded = p.target.judge(h.RequestURI(), p.decoded); r != token.Allowed {
 		return r
 	}
@@ -73,6 +73,15 @@ func (p *passage) admit() token.Reason {
 		p.take(found.route)
 	}
 	return p.frame()
+}
+
+// scan reads the header block, unless the header phase has read these very bytes
+// of this request and let them pass.
+func (p *passage) scan(line requestLine) token.Reason {
+	if p.conn != nil && !p.unread && p.header.ContentLength() != 0 && p.header.ContentLength() != -2 && p.gateway.handover.take(p) {
+		return token.Allowed
+	}
+	return p.head.scan(p.header.RawHeaders(), line, p.snapshot.peers.header)
 }
 
 // take settles on a route.

@@ -74,13 +74,15 @@ func plainPath(path []byte) (escapes, ok bool) {
 	return escapes, true
 }
 
-// plainQuery reports whether a query has no control byte, space, "#", byte
-// outside ASCII or broken percent sign. Nothing else in it is judged, and no
-// byte of it is changed: signatures are made over it.
+// plainQuery reports whether a query is made of the characters that RFC 3986
+// §3.4 gives it and of whole percent signs. Square brackets pass too, which it
+// keeps for IPv6: forms have long named their lists with them, and no reader
+// ends a query there. Nothing else in it is judged, and no byte of it is
+// changed: signatures are made over it.
 func plainQuery(query []byte) bool {
 	for i := 0; i < len(query); i++ {
 		c := query[i]
-		if c <= ' ' || c >= 0x7f || c == '#' {
+		if !isQueryChar[c] {
 			return false
 		}
 		if c == '%' {
@@ -141,5 +143,11 @@ var isHidden = func() (t [256]bool) {
 	return t
 }()
 
-// isPathChar is pchar of RFC 3986 without ";".
-var isPathChar = charTable("%!$&'()*+,=:@-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+// isPathChar is pchar of RFC 3986 without ";"; isQueryChar is pchar, "/", "?"
+// and the brackets.
+var (
+	isPathChar  = charTable(pathChars)
+	isQueryChar = charTable(pathChars + ";/?[]")
+)
+
+const pathChars = "%!$&'()*+,=:@-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
