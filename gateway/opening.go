@@ -40,14 +40,18 @@ func (o *opening) watch(chunk []byte) {
 
 // look goes through the bytes from o.read on, up to the end of the line.
 func (o *opening) look(chunk []byte) {
-	if o.read == 0 && len(chunk) > 0 && chunk[0] != '\r' && chunk[0] != '\n' { // nearly always
-		if i := bytes.IndexByte(chunk, '\n'); i > 0 && i+1 < len(chunk) {
-			o.line, o.done = i+1, true
-			o.bad = chunk[i-1] != '\r' || chunk[i+1] == '\n'
-			return
-		}
-	}
 	for i := 0; i < len(chunk) && !o.done; i++ {
+		if o.begun && !o.past { // of the line only its end counts
+			end := bytes.IndexByte(chunk[i:], '\n')
+			if end < 0 {
+				o.prior = chunk[len(chunk)-1]
+				return
+			}
+			if end > 0 {
+				i += end
+				o.prior = chunk[i-1]
+			}
+		}
 		o.step(chunk[i], o.read+i+1)
 	}
 }
