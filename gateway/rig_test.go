@@ -414,8 +414,9 @@ func (r *rig) events(t testing.TB, n int) []event {
 	t.Helper()
 	var lines []string
 	until(t, fmt.Sprintf("the access log has %d lines", n), func() bool {
-		lines = strings.Split(strings.TrimSuffix(r.log.String(), "\n"), "\n")
-		return r.log.String() != "" && len(lines) >= n
+		text := r.log.String() // once: it grows meanwhile
+		lines = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+		return text != "" && len(lines) >= n
 	})
 	all := make([]event, len(lines))
 	for i, line := range lines {
