@@ -175,6 +175,48 @@ func TestAnyFramingRoundTrips(t *testing.T) {
 // its connection used again. The vectors are others' work and not in this
 // repository.
 func TestAnswerVectors(t *testing.T) {
+	refused, taken := 0, 0
+	for _, v := range answerVectors(t) {
+		got := readAll(strings.NewReader(v.wire), "GET")
+		if got.err == nil && got.kept && strings.Contains(v.log, "error code=") && !strings.Contains(v.log, "Paused") {
+			t.Errorf("%s: llhttp refuses what we take: %q → %+v", v.file, v.wire, got)
+		}
+		if got.err == nil {
+			taken++
+		} else {
+			refused++
+		}
+	}
+	if taken < 10 || refused < 20 {
+		t.Errorf("%d fixtures were taken and %d refused; that is not what the folder holds", taken, refused)
+	}
+}
+
+// TestAnswerVectorsTwoClients guarantees, for each of llhttp's answers, whether
+// it is one or not: who asked gets a whole answer or 502, and the next client,
+// and the first again, their own and not a byte of it.
+func TestAnswerVectorsTwoClients(t *testing.T) {
+	for i, v := range answerVectors(t) {
+		o := newOrigin(t, hostile(saysAndCloses(v.wire)))
+		f := newFront(t, []string{o.url})
+		a, b := f.client(t), f.client(t)
+		if g := a.ask("POST", "/pay", "attack", "x"); g.err != nil || g.status == 200 && !strings.Contains(v.wire, g.body) && !strings.Contains(v.wire, "chunked") {
+			t.Errorf("%s %d: %q got %v", v.file, i, v.wire, g)
+		}
+		b.wantAnswer("POST", "b")
+		a.wantAnswer("GET", "a")
+		if n := o.executed("attack"); n != 1 {
+			t.Errorf("%s %d: executed %d times", v.file, i, n)
+		}
+	}
+}
+
+// answerVector is one of llhttp's fixtures: an answer, and what llhttp makes of
+// it.
+type answerVector struct{ file, wire, log string }
+
+func answerVectors(t *testing.T) (all []answerVector) {
+	t.Helper()
 	root := os.Getenv("TOLLGATE_VECTORS")
 	if root == "" {
 		root = "../../shared/vectors"
@@ -187,31 +229,18 @@ func TestAnswerVectors(t *testing.T) {
 		t.Skipf("no vectors in %s", root)
 	}
 	fixture := regexp.MustCompile("(?s)<!-- meta=(\\{[^\n]*\\}) -->\n```http\n(.*?)```\n\n```log\n(.*?)```")
-	refused, taken := 0, 0
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range fixture.FindAllStringSubmatch(string(text), -1) {
-			meta, wire, log := m[1], unescapeFixture(m[2]), m[3]
-			if !strings.Contains(meta, `"response"`) {
-				continue
-			}
-			got := readAll(strings.NewReader(wire), "GET")
-			if got.err == nil && got.kept && strings.Contains(log, "error code=") && !strings.Contains(log, "Paused") {
-				t.Errorf("%s: llhttp refuses what we take: %q → %+v", filepath.Base(file), wire, got)
-			}
-			if got.err == nil {
-				taken++
-			} else {
-				refused++
+			if strings.Contains(m[1], `"response"`) {
+				all = append(all, answerVector{filepath.Base(file), unescapeFixture(m[2]), m[3]})
 			}
 		}
 	}
-	if taken < 10 || refused < 20 {
-		t.Errorf("%d fixtures were taken and %d refused; that is not what the folder holds", taken, refused)
-	}
+	return all
 }
 
 // unescapeFixture makes a fixture the bytes it stands for, as llhttp's own
