@@ -9,17 +9,6 @@ func (r *reader) later(key, what string) {
 }
 
 func (r *reader) checkLater(c *Config) {
-	if c.TLS != (TLS{}) {
-		r.later("tls", "TLS on the data plane; take it out and let a load balancer in front end TLS")
-	}
-	if c.ProxyProtocol == "v1v2" {
-		r.later("proxy_protocol", "the PROXY protocol; write off, and use trusted_proxies with forwarded_header")
-	} else {
-		r.oneOf("proxy_protocol", c.ProxyProtocol, "off", "v1v2")
-	}
-	if c.Admin.TLS != (TLS{}) {
-		r.later("admin.tls", "TLS on the admin listener; take it out and listen on a loopback address")
-	}
 	if c.Store.Driver == Postgres {
 		r.later("store", "PostgreSQL; write sqlite:FILE")
 	}

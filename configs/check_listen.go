@@ -14,6 +14,8 @@ func (r *reader) checkListeners(c *Config) {
 	if err := listenable(c.Listen); err != nil {
 		r.fail("listen", "%v", err)
 	}
+	r.checkTLS("tls", &c.TLS)
+	r.checkTLS("admin.tls", &c.Admin.TLS)
 	if err := listenable(c.Admin.Listen); err != nil {
 		r.fail("admin.listen", "%v", err)
 		return
@@ -25,8 +27,8 @@ func (r *reader) checkListeners(c *Config) {
 		}
 		r.fail(key, "the data plane and the admin side both have %s; give each a port of its own", c.Listen)
 	}
-	if !loopback(c.Admin.Listen) && !c.Admin.Insecure && c.Admin.TLS == (TLS{}) {
-		r.fail("admin.listen", "%s can be reached from other machines, and without TLS; write 127.0.0.1:PORT, or set admin.insecure: true if the network between is trusted", quote(c.Admin.Listen))
+	if !loopback(c.Admin.Listen) && !c.Admin.Insecure && !c.Admin.TLS.On() {
+		r.fail("admin.listen", "%s can be reached from other machines, and without TLS; write 127.0.0.1:PORT, give admin.tls a certificate, or set admin.insecure: true if the network between is trusted", quote(c.Admin.Listen))
 	}
 }
 
@@ -127,6 +129,10 @@ func withoutUser(text string) string {
 // checkTrust refuses to trust everybody: any client could then choose the
 // address that its token's IP ranges are held against.
 func (r *reader) checkTrust(c *Config) {
+	r.oneOf("proxy_protocol", c.ProxyProtocol, "off", "v1v2")
+	if c.ProxyProtocol == "v1v2" && len(c.TrustedProxies) == 0 {
+		r.fail("proxy_protocol", "trusted_proxies is empty, so that nobody's PROXY header would be believed; list the balancers' addresses there, or write off")
+	}
 	for i, p := range c.TrustedProxies {
 		key := item("trusted_proxies", i)
 		if p.IsValid() && p.Bits() == 0 {

@@ -43,14 +43,7 @@ func (r *reader) checkUpstreamTLS(key string, u *Upstream) {
 	if t.CA != "" {
 		r.checkAuthorities(below(key, "ca"), t.CAText)
 	}
-	switch {
-	case t.Cert == "" && t.Key != "":
-		r.fail(below(key, "key"), "there is no certificate for it; write cert beside it, or take it out")
-	case t.Cert != "" && t.Key == "":
-		r.fail(below(key, "cert"), "there is no key for it; write key beside it, or take it out")
-	case t.Cert != "":
-		r.checkPair(key, t)
-	}
+	r.checkPair(key, t.Cert, t.Key, pairText{t.CertText, t.KeyText})
 	if addr, err := netip.ParseAddr(t.ServerName); t.ServerName != "" && !hostName(t.ServerName) && (err != nil || addr.Zone() != "") {
 		r.fail(below(key, "server_name"), "%s is no host name; write the one in the target's certificate, such as api.example.com", quote(t.ServerName))
 	}
@@ -80,17 +73,34 @@ func (r *reader) checkAuthorities(key, text string) {
 	}
 }
 
-// checkPair never quotes an error: it could come with a part of the key.
-func (r *reader) checkPair(key string, t *UpstreamTLS) {
+// pairText is what the files of a certificate and its key hold.
+type pairText struct {
+	cert string
+	key  Secret
+}
+
+// checkPair wants both files or neither, and in them a pair. It never quotes an
+// error: that could come with a part of the key.
+func (r *reader) checkPair(key string, cert, keyFile File, held pairText) {
+	switch {
+	case cert == "" && keyFile == "":
+		return
+	case cert == "":
+		r.fail(below(key, "key"), "there is no certificate for it; write cert beside it, or take it out")
+		return
+	case keyFile == "":
+		r.fail(below(key, "cert"), "there is no key for it; write key beside it, or take it out")
+		return
+	}
 	if r.isBroken(below(key, "cert")) || r.isBroken(below(key, "key")) {
 		return
 	}
-	block, _ := pem.Decode([]byte(t.CertText))
+	block, _ := pem.Decode([]byte(held.cert))
 	if block == nil || block.Type != "CERTIFICATE" {
 		r.fail(below(key, "cert"), "there is no certificate in it; it must be PEM text that begins with -----BEGIN CERTIFICATE-----")
 		return
 	}
-	if _, err := tls.X509KeyPair([]byte(t.CertText), t.KeyText.Reveal()); err != nil {
+	if _, err := tls.X509KeyPair([]byte(held.cert), held.key.Reveal()); err != nil {
 		r.fail(below(key, "key"), "it is not the key of the certificate in cert; both must be PEM text and belong together")
 	}
 }

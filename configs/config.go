@@ -12,10 +12,10 @@ import (
 // keys of the file; a key's environment variable is TOLLGATE_ and its path in
 // upper case, joined by underscores.
 type Config struct {
-	Listen          string         `yaml:"listen"`           // host:port of the data plane
-	TLS             TLS            `yaml:"tls"`              // later
-	ProxyProtocol   string         `yaml:"proxy_protocol"`   // off; v1v2 comes later
-	PublicURL       string         `yaml:"public_url"`       // https://host without a path; "" is http://<listen>
+	Listen          string         `yaml:"listen"` // host:port of the data plane
+	TLS             TLS            `yaml:"tls"`
+	ProxyProtocol   string         `yaml:"proxy_protocol"`   // off or v1v2: trusted proxies write it in front
+	PublicURL       string         `yaml:"public_url"`       // https://host without a path; "": see Config.BaseURL
 	TrustedProxies  []netip.Prefix `yaml:"trusted_proxies"`  // canonical; whose forwarded_header counts
 	ForwardedHeader string         `yaml:"forwarded_header"` // x-forwarded-for, forwarded, none
 	Admin           Admin          `yaml:"admin"`
@@ -43,17 +43,23 @@ type Config struct {
 	Catalogue *policy.Catalogue `yaml:"-"`
 }
 
-// TLS names the files of a listener's certificate. This version refuses it.
+// TLS names the files of a listener's certificate, in PEM; Load proves that
+// they are a pair, and whoever serves with them reads them again. Without Cert
+// and Key the listener speaks no TLS.
 type TLS struct {
-	Cert     File `yaml:"cert"`
-	Key      File `yaml:"key"`
-	ClientCA File `yaml:"client_ca"`
+	Cert       File   `yaml:"cert"`
+	Key        File   `yaml:"key"`
+	ClientCA   File   `yaml:"client_ca"`   // whose client certificates count; "": none is asked for
+	ClientAuth string `yaml:"client_auth"` // optional or required
 }
+
+// On reports whether the listener speaks TLS.
+func (t *TLS) On() bool { return t.Cert != "" }
 
 // Admin is the control plane's listener.
 type Admin struct {
 	Listen           string `yaml:"listen"` // host:port; loopback unless Insecure
-	TLS              TLS    `yaml:"tls"`    // later
+	TLS              TLS    `yaml:"tls"`
 	Insecure         bool   `yaml:"insecure"`
 	BootstrapKey     Secret `yaml:"bootstrap_key"` // at least 32 bytes, or none; from its file too
 	BootstrapKeyFile File   `yaml:"bootstrap_key_file"`

@@ -7,9 +7,10 @@ import "time"
 func Default() Config {
 	return Config{
 		Listen:          "127.0.0.1:8080",
+		TLS:             TLS{ClientAuth: "optional"},
 		ProxyProtocol:   "off",
 		ForwardedHeader: "x-forwarded-for",
-		Admin:           Admin{Listen: "127.0.0.1:9090"},
+		Admin:           Admin{Listen: "127.0.0.1:9090", TLS: TLS{ClientAuth: "optional"}},
 		Store:           Store{Driver: SQLite, Path: "tollgate.db"},
 		Cache:           Cache{MaxBytes: 256 << 20, MaxStaleness: 15 * time.Minute, Warm: 100_000},
 		Tokens:          Tokens{AccessTTL: 10 * time.Minute, OpaqueTTL: time.Hour, Refresh: Refresh{Grace: 10 * time.Second, Idle: 30 * day, Absolute: 90 * day}},

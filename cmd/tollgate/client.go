@@ -18,6 +18,9 @@ import (
 // remote is the admin API of a running gateway, as the command line reaches it.
 type remote struct {
 	Admin string `help:"URL of the admin listener." default:"http://127.0.0.1:9090" env:"TOLLGATE_ADMIN_URL" placeholder:"URL"`
+	CA    string `help:"PEM file of who may sign the certificate of an https URL; default: whom the system trusts." name:"tls-ca" env:"TOLLGATE_CLIENT_CA" placeholder:"FILE"`
+	Cert  string `help:"PEM file of a client certificate, for an admin listener that asks for one." name:"tls-cert" env:"TOLLGATE_CLIENT_CERT" placeholder:"FILE"`
+	Pair  string `help:"PEM file of its key." name:"tls-key" env:"TOLLGATE_CLIENT_KEY" placeholder:"FILE"`
 	Key   string `help:"Admin key; better given in the environment, where other users of the machine cannot see it." env:"TOLLGATE_ADMIN_KEY" placeholder:"tga_…"`
 }
 
@@ -56,7 +59,11 @@ func (r *remote) call(method, path string, body, out any) error {
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	config, err := r.tls()
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: speaking(config), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("the admin API at %s does not answer: %w; is tollgate running, and is this its admin listener (--admin)?", r.Admin, cause(err))

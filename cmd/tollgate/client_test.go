@@ -20,7 +20,17 @@ type client struct {
 	gateway  string // address of the data plane
 	admin    string // address of the admin side
 	adminKey string
-	merchant string // whose tokens are made
+	merchant string          // whose tokens are made
+	https    *http.Transport // to the admin side; nil: plain HTTP
+}
+
+// ask makes one call of the admin listener.
+func (s *client) ask(req *http.Request) (*http.Response, error) {
+	if s.https == nil {
+		return http.DefaultTransport.RoundTrip(req)
+	}
+	req.URL.Scheme = "https"
+	return s.https.RoundTrip(req)
 }
 
 // addMerchant makes a merchant, whose tokens are made from then on.
@@ -59,7 +69,7 @@ func (s *client) try(method, path, body string) (status int, answer string) {
 	}
 	req.Header.Set("Authorization", "Bearer "+s.adminKey)
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := s.ask(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -201,7 +211,11 @@ func (s *client) eventually(what string, done func() bool) {
 // metric is the sum of a metric's series whose text has all the pieces.
 func (s *client) metric(name string, pieces ...string) float64 {
 	s.t.Helper()
-	resp, err := http.Get("http://" + s.admin + "/metrics")
+	req, err := http.NewRequest("GET", "http://"+s.admin+"/metrics", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp, err := s.ask(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}

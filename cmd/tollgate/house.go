@@ -20,6 +20,7 @@ import (
 	"tollgate/gateway"
 	"tollgate/gateway/auth"
 	"tollgate/gateway/issue"
+	"tollgate/gateway/listen"
 	"tollgate/gateway/wire"
 	"tollgate/policy"
 	"tollgate/policy/token"
@@ -37,6 +38,8 @@ type house struct {
 	config   atomic.Pointer[configs.Config] // in force
 	registry *prometheus.Registry
 	metrics  *houseMetrics
+
+	certificates map[string]*listen.Certificates // of the listeners that speak TLS
 
 	store    *store.Store
 	minter   *issue.Minter
@@ -63,6 +66,8 @@ type setup struct {
 	level      zap.AtomicLevel // of log
 	accessLog  io.Writer
 	drainDelay time.Duration // from the first unready answer to the closing of the listener
+	sockets    sockets       // systemd's, until they are served
+	notify     *listen.Notifier
 }
 
 // openHouse builds everything but the listeners. On an error nothing stays open.
@@ -77,7 +82,7 @@ func openHouse(ctx context.Context, cfg *configs.Config, with setup) (h *house, 
 	h.metrics = newHouseMetrics(h.registry)
 	h.metrics.tellUpstreamCerts(nil, cfg)
 	for _, open := range []func(context.Context) error{
-		h.openStore, h.openCache, h.openKeys, h.openAuth, h.openHooks, h.openGateway, h.openAdmin,
+		h.openCertificates, h.openStore, h.openCache, h.openKeys, h.openAuth, h.openHooks, h.openGateway, h.openAdmin,
 	} {
 		if err := open(ctx); err != nil {
 			return h, err

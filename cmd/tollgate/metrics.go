@@ -82,6 +82,7 @@ func (m *houseMetrics) watch(h *house) {
 	gauge("tollgate_cache_bytes", "What the remembered records cost, in bytes.", func() float64 { return float64(h.cache.Stats().Bytes) })
 	gauge("tollgate_cache_max_bytes", "What the remembered records may cost, in bytes.", func() float64 { return float64(h.cache.Stats().MaxBytes) })
 	m.registry.MustRegister(&cacheEvents{house: h, event: prometheus.NewDesc("tollgate_cache_events_total", "What the hot cache did.", []string{"event"}, nil)})
+	m.registry.MustRegister(newCertificateReloads(h))
 	b := buildOf()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "tollgate_build_info", Help: "1, labelled with what this binary was built from.",
 		ConstLabels: prometheus.Labels{"version": b.version, "commit": b.commit, "go": runtime.Version()}})

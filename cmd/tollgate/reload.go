@@ -14,6 +14,7 @@ import (
 	"tollgate/configs"
 	"tollgate/gateway"
 	"tollgate/gateway/auth"
+	"tollgate/gateway/listen"
 	"tollgate/policy"
 	"tollgate/policy/token"
 )
@@ -22,6 +23,9 @@ import (
 // built first, then swapped. On any problem the old one stays, whole. What
 // cannot be changed while running is reported and left as it is.
 func (h *house) reload(ctx context.Context, load func() (*configs.Config, []configs.Problem)) bool {
+	h.notify.Reloading()
+	defer func() { h.notify.Ready(h.serves()) }()
+	h.reloadCertificates()
 	cfg, problems := load()
 	for _, p := range problems {
 		h.log.Error("the configuration is not reloaded", zap.String("problem", p.String()))
@@ -62,6 +66,7 @@ type successor struct {
 	desk   *desk
 	keys   []token.SigningKey
 	admin  http.Handler
+	certs  map[string]*listen.Material
 }
 
 // keysTime bounds the look for stored signing keys.
@@ -71,6 +76,9 @@ const keysTime = 5 * time.Second
 func (h *house) prepare(ctx context.Context, cfg *configs.Config) (n *successor, err error) {
 	old := h.config.Load()
 	n = &successor{config: cfg}
+	if n.certs, err = prepareCertificates(old, cfg); err != nil {
+		return nil, err
+	}
 	if n.level, err = zapcore.ParseLevel(cfg.Log.Level); err != nil {
 		return nil, err
 	}
@@ -120,6 +128,9 @@ func (h *house) adopt(n *successor) {
 	h.metrics.tellUpstreamCerts(old, n.config)
 	h.level.SetLevel(n.level)
 	var all []error
+	for use, material := range n.certs {
+		h.certificates[use].Put(material)
+	}
 	// Who signs comes before who verifies: a JWT of the old issuer that is
 	// minted now would be dead before it is sent.
 	h.desk.Store(n.desk)
@@ -164,6 +175,7 @@ var fixed = []struct {
 	at  func(*configs.Config) any // a pointer to the value
 }{
 	{"listen", func(c *configs.Config) any { return &c.Listen }},
+	{"proxy_protocol", func(c *configs.Config) any { return &c.ProxyProtocol }},
 	{"admin.listen", func(c *configs.Config) any { return &c.Admin.Listen }},
 	{"store", func(c *configs.Config) any { return &c.Store }},
 	{"master_key_file", func(c *configs.Config) any { return &c.MasterKeyFile }},
@@ -174,11 +186,16 @@ var fixed = []struct {
 
 // keepFixed carries the fixed keys over into cfg and reports those that differ.
 func (h *house) keepFixed(old, cfg *configs.Config) {
+	h.keepTLS(old, cfg)
 	for _, f := range fixed {
 		was, is := reflect.ValueOf(f.at(old)).Elem(), reflect.ValueOf(f.at(cfg)).Elem()
 		if !reflect.DeepEqual(was.Interface(), is.Interface()) {
-			h.log.Warn("a key cannot be changed while running and stays as it was; restart to change it", zap.String("key", f.key))
+			h.warnFixed(f.key)
 			is.Set(was)
 		}
 	}
+}
+
+func (h *house) warnFixed(key string) {
+	h.log.Warn("a key cannot be changed while running and stays as it was; restart to change it", zap.String("key", key))
 }

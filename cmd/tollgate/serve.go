@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/configs"
+	"tollgate/gateway/listen"
 	"tollgate/policy/token"
 )
 
@@ -31,7 +33,12 @@ func (c *serveCommand) Run(io *stdio) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	cfg, err := loadConfig(c.Config, io)
+	inherited, err := inheritSockets(io.environ)
+	if err != nil {
+		return err
+	}
+	load := func() (*configs.Config, []configs.Problem) { return inherited.load(c.Config, io.environ) }
+	cfg, err := orPrint(load, io)
 	if err != nil {
 		return err
 	}
@@ -39,7 +46,7 @@ func (c *serveCommand) Run(io *stdio) error {
 	if err != nil {
 		return err
 	}
-	with.drainDelay = drainDelay
+	with.drainDelay, with.sockets, with.notify = drainDelay, maps.Clone(inherited), listen.NewNotifier(io.environ)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	h, err := openHouse(ctx, cfg, with)
@@ -54,7 +61,7 @@ func (c *serveCommand) Run(io *stdio) error {
 		select {
 		case got := <-signals:
 			if got == syscall.SIGHUP {
-				h.reload(ctx, func() (*configs.Config, []configs.Problem) { return configs.Load(c.Config, io.environ) })
+				h.reload(ctx, load)
 				continue
 			}
 			h.log.Info("draining", zap.String("signal", got.String()))
@@ -68,7 +75,11 @@ func (c *serveCommand) Run(io *stdio) error {
 
 // loadConfig reads a configuration and prints every problem there is.
 func loadConfig(path string, io *stdio) (*configs.Config, error) {
-	cfg, problems := configs.Load(path, io.environ)
+	return orPrint(func() (*configs.Config, []configs.Problem) { return configs.Load(path, io.environ) }, io)
+}
+
+func orPrint(load func() (*configs.Config, []configs.Problem), io *stdio) (*configs.Config, error) {
+	cfg, problems := load()
 	for _, p := range problems {
 		fmt.Fprintln(io.err, p)
 	}
@@ -104,10 +115,10 @@ type running struct {
 func (h *house) serve(ctx context.Context) (s *running, err error) {
 	cfg := h.config.Load()
 	s = &running{house: h, failed: make(chan error, 2)}
-	if s.gateway, err = listen("listen", cfg.Listen); err != nil {
+	if s.gateway, err = h.listen("listen", "listen", cfg.Listen); err != nil {
 		return nil, err
 	}
-	if s.admin, err = listen("admin.listen", cfg.Admin.Listen); err != nil {
+	if s.admin, err = h.listen("admin", "admin.listen", cfg.Admin.Listen); err != nil {
 		return nil, errors.Join(err, s.gateway.Close())
 	}
 	ctx, s.stop = context.WithCancel(ctx)
@@ -119,8 +130,12 @@ func (h *house) serve(ctx context.Context) (s *running, err error) {
 	s.workers.Go(func() { h.store.Follow(ctx) })
 	s.workers.Go(func() { h.flushUses(ctx) })
 	s.workers.Go(func() { h.hooks.Run(ctx) })
+	s.workers.Go(func() { h.notify.Beat(ctx) })
+	for _, c := range h.certificates {
+		s.workers.Go(func() { c.Watch(ctx) })
+	}
 	go func() {
-		if err := s.server.Serve(s.admin); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.server.Serve(h.adminListener(s.admin)); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("admin listener: %w", err)
 		}
 	}()
@@ -128,36 +143,27 @@ func (h *house) serve(ctx context.Context) (s *running, err error) {
 		h.log.Warn("the cache starts cold", zap.Error(err))
 	}
 	go func() {
-		if err := h.gateway.Serve(s.gateway); err != nil {
+		if err := h.gateway.ServeEntry(s.gateway, h.entry(cfg)); err != nil {
 			s.failed <- fmt.Errorf("listener: %w", err)
 		}
 	}()
 	h.gateway.SetReady(true)
 	h.log.Info("ready", zap.String("listen", s.gateway.Addr().String()), zap.String("admin", s.admin.Addr().String()))
+	h.notify.Ready(h.serves())
 	return s, nil
 }
 
-// listen opens the socket of a key. What most often keeps it from that is said
-// together with what would do.
-func listen(key, address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	switch {
-	case err == nil:
-		return l, nil
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s: another process listens on %s; end it, or choose another port", key, address)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("%s: this machine does not have the address of %s; write one of its own, or only :PORT for all of them", key, address)
-	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("%s: this process may not listen on %s; ports below 1024 need a privilege, choose a higher one", key, address)
-	}
-	return nil, fmt.Errorf("%s: %w", key, err)
+// serves is what a service manager shows as our status.
+func (h *house) serves() string {
+	cfg := h.config.Load()
+	return "serving on " + cfg.Listen + ", admin side on " + cfg.Admin.Listen
 }
 
 // drain ends both servers: no new work, work in flight finishes, bounded.
 func (s *running) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
+	s.house.notify.Stopping()
 	err := s.house.gateway.Shutdown(ctx)
 	err = errors.Join(err, s.server.Shutdown(ctx))
 	s.stop()

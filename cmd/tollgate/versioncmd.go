@@ -1,13 +1,9 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net/http"
-	"net/url"
 	"runtime"
 	"runtime/debug"
-	"time"
 )
 
 // version is set by the linker; see Dockerfile.
@@ -55,46 +51,4 @@ func buildOf() build {
 		b.modules = append(b.modules, m)
 	}
 	return b
-}
-
-// healthcheckCommand is `tollgate healthcheck`.
-type healthcheckCommand struct {
-	URL  string        `help:"What to ask." default:"http://127.0.0.1:9090/readyz" env:"TOLLGATE_HEALTHCHECK_URL" placeholder:"URL"`
-	Wait time.Duration `help:"How long to go on asking until it is ready." placeholder:"30s"`
-}
-
-// Run exits 0 when the gateway answers that it is ready.
-func (c *healthcheckCommand) Run(io *stdio) error {
-	if u, err := url.Parse(c.URL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return usagef("--url %q is no URL; give one such as http://127.0.0.1:9090/readyz", c.URL)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.Wait)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := c.ask()
-		if err == nil {
-			fmt.Fprintln(io.out, "ready")
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-tick.C:
-		}
-	}
-}
-
-func (c *healthcheckCommand) ask() error {
-	client := http.Client{Timeout: 2 * time.Second}
-	resp, err := client.Get(c.URL)
-	if err != nil {
-		return fmt.Errorf("not ready: %s: %w", c.URL, cause(err))
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("not ready: %s answered %d", c.URL, resp.StatusCode)
-	}
-	return nil
 }

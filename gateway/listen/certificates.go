@@ -11,12 +11,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// Options are what Certificates are opened with; all are required.
+// Options are what Certificates are opened with.
 type Options struct {
 	Use    string // where they are used, in one word: listen, admin.listen, …
 	Files  Files
 	Logger *zap.Logger
 	Now    func() time.Time
+
+	// Observe hears of every change of what is in force; it may be nil. It must
+	// not call back.
+	Observe func(Status)
 }
 
 // Certificates is one end's identity, renewed as its files are. It is safe for
@@ -96,8 +100,8 @@ func (c *Certificates) reload(loud bool) error {
 		c.fault, c.status.Good = "", true
 		return nil
 	}
-	if err == nil && old.standing(now) == nil {
-		err = m.standing(now)
+	if err == nil && old.Standing(now) == nil {
+		err = m.Standing(now)
 	}
 	if err == nil {
 		c.adopt(m)
@@ -139,6 +143,9 @@ func (c *Certificates) adopt(m *Material) {
 		c.log().Warn("every user of this machine may read the private key; take the right from others (chmod 640)", zap.String("key", m.files.Key))
 	}
 	c.remind()
+	if c.options.Observe != nil {
+		c.options.Observe(c.status)
+	}
 }
 
 func (c *Certificates) log() *zap.Logger {
@@ -163,7 +170,7 @@ func (c *Certificates) remind() {
 			due++
 		}
 	}
-	fault := m.standing(now)
+	fault := m.Standing(now)
 	if fault != nil {
 		due = len(reminders) + 1
 	}

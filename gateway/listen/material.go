@@ -188,8 +188,8 @@ func certificates(path string, data []byte) (list []*x509.Certificate, err error
 	return list, nil
 }
 
-// standing says why the pair does not stand at a time; nil when it does.
-func (m *Material) standing(now time.Time) error {
+// Standing says why the pair does not stand at a time; nil when it does.
+func (m *Material) Standing(now time.Time) error {
 	switch {
 	case m.pair == nil:
 		return nil
@@ -199,4 +199,18 @@ func (m *Material) standing(now time.Time) error {
 		return fmt.Errorf("%s is not valid yet: it is from %s", m.files.Cert, m.from.UTC().Format(time.RFC3339))
 	}
 	return nil
+}
+
+// Shows reports whether a certificate is the one of the pair.
+func (m *Material) Shows(c *x509.Certificate) bool { return m.pair != nil && m.pair.Leaf.Equal(c) }
+
+// Client is how to speak to a server by the material: its certificate has to
+// come from the CA, or from one that the system trusts where there is none, and
+// it is shown the pair where there is one.
+func (m *Material) Client() *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: m.pool}
+	if m.pair != nil {
+		config.Certificates = []tls.Certificate{*m.pair}
+	}
+	return config
 }
