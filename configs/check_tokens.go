@@ -88,8 +88,12 @@ func checkEd25519(text []byte) error {
 	if err != nil {
 		return errors.New("holds a PRIVATE KEY that cannot be read")
 	}
-	if _, ok := parsed.(ed25519.PrivateKey); !ok {
+	private, ok := parsed.(ed25519.PrivateKey)
+	switch {
+	case !ok:
 		return errors.New("holds a private key of another kind than Ed25519")
+	case WellKnown(private.Seed()):
+		return errors.New("holds the private key of a standard's example, or one that was not drawn at random")
 	}
 	return nil
 }

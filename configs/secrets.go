@@ -9,6 +9,7 @@ import (
 // that it can do its work. No message quotes a secret.
 func (r *reader) readSecrets(c *Config) {
 	r.readBootstrapKey(&c.Admin)
+	r.checkMasterKey(c.MasterKeyFile)
 	for i := range c.Tokens.SigningKeys {
 		r.readSigningKey(item("tokens.signing_keys", i), &c.Tokens.SigningKeys[i])
 	}
@@ -35,6 +36,17 @@ func (r *reader) secretFile(key string, path File) Secret {
 		r.fail(key, "%s: %v", quote(string(path)), err)
 	}
 	return NewSecret(data)
+}
+
+// checkMasterKey refuses a well-known master key where its file can be read: who
+// opens it, and whether it is there, is for whoever serves.
+func (r *reader) checkMasterKey(file File) {
+	if file == "" {
+		return
+	}
+	if key, err := readSecretFile(file); err == nil && WellKnown(key) {
+		r.fail("master_key_file", "%s: %s", quote(string(file)), wellKnownKey)
+	}
 }
 
 // readBootstrapKey takes the key itself or its file. Both in one place are a

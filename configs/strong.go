@@ -2,6 +2,8 @@ package configs
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"slices"
 	"strings"
 )
@@ -10,33 +12,8 @@ import (
 // (RFC 7518 §3.2).
 const minKey = 32
 
-// famous lists keys of 32 bytes and more that products ship or their manuals
-// print, in lower case. They are the first that anybody tries.
-func famous() []string {
-	return []string{
-		"edd1c9f034335f136f87ad84b625c8f1",
-		"4054f7cf07e344346cd3f287985e76a2",
-		"352d20ee67be67f6340b4c0605b044b7",
-		"reallyreallyreallyreallyverysafe",
-		"a-string-secret-at-least-256-bits-long",
-		"super-secret-jwt-token-with-at-least-32-characters-long",
-		"my-secret-token-to-change-in-production",
-		"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
-		"aym1sysppbydfgzld3umj1qzkobwvmkoqq-estjqlr_t-1qs0gzh75aktmn3yj0ips4hcguutwjazzr1z9caow",
-		"3ek6fd+o0+c7tzbnvfjpmkndi2yaraakzqlk8o2ikoxqu4nf7edah8s3twphwrdwt6r",
-	}
-}
-
-// placeholders lists words that say "put yours here".
-func placeholders() []string {
-	return []string{
-		"changeme", "changethis", "replaceme", "replacethis", "yoursecret", "yourkey", "256bit", "example",
-		"placeholder", "insecure", "supersecret", "mysecret", "topsecret", "password",
-	}
-}
-
-// runs are what a hand typing along the keyboard or the alphabet makes.
-const runs = "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz1234567890qwertyuiopasdfghjklzxcvbnm1234567890"
+// wellKnownKey says what is wrong with a key of which WellKnown is true.
+const wellKnownKey = "it is an example that anybody could try, or was not drawn at random; make one with openssl rand -hex 32"
 
 // checkStrong refuses a key that is short, well known or no key at all. The
 // zero Secret is not given and passes.
@@ -46,20 +23,44 @@ func (r *reader) checkStrong(key string, s Secret) {
 	case len(b) == 0:
 	case len(b) < minKey:
 		r.fail(key, "it has %d bytes; a key needs at least %d, such as openssl rand -hex 32 prints", len(b), minKey)
-	case wellKnown(b):
-		r.fail(key, "it is an example that anybody could try; make one with openssl rand -hex 32")
+	case WellKnown(b):
+		r.fail(key, "%s", wellKnownKey)
 	}
 }
 
-// wellKnown reports whether a key is a published one, a placeholder, or of so
-// little variety that nobody drew it at random.
-func wellKnown(b []byte) bool {
-	text := strings.ToLower(string(b))
+// WellKnown reports whether a key is a published one, a placeholder, or of so
+// little variety that nobody drew it at random: as it stands, as hexadecimal or
+// base64 would write it, or as those would read it. It keeps nothing of it.
+func WellKnown(key []byte) bool {
+	if known(key) {
+		return true
+	}
+	for _, form := range []string{
+		hex.EncodeToString(key), base64.RawStdEncoding.EncodeToString(key), base64.RawURLEncoding.EncodeToString(key),
+	} {
+		if slices.Contains(famous(), strings.ToLower(form)) {
+			return true
+		}
+	}
+	text := strings.TrimRight(string(key), "=")
+	for _, decode := range []func(string) ([]byte, error){
+		hex.DecodeString, base64.RawStdEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
+	} {
+		if plain, err := decode(text); err == nil && len(plain) > 0 && known(plain) {
+			return true
+		}
+	}
+	return false
+}
+
+// known is WellKnown of a key as it stands.
+func known(key []byte) bool {
+	text := strings.TrimRight(strings.ToLower(string(key)), "=")
 	if slices.Contains(famous(), text) || strings.Contains(runs, text) {
 		return true
 	}
 	letters := strings.Map(func(c rune) rune {
-		if c == '-' || c == '_' || c == ' ' || c == '.' {
+		if strings.ContainsRune("-_ .,!", c) {
 			return -1
 		}
 		return c
@@ -69,7 +70,7 @@ func wellKnown(b []byte) bool {
 			return true
 		}
 	}
-	return variety(b) < 8 || repeats(b)
+	return variety(key) < 8 || repeats(key) || climbs(key)
 }
 
 // variety is how many different bytes there are. Thirty-two random hex digits
@@ -86,12 +87,24 @@ func variety(b []byte) int {
 	return n
 }
 
-// repeats reports whether a block of at most 16 bytes is written over and over.
+// repeats reports whether a block of at most half the length, or of 16 bytes, is
+// written over and over.
 func repeats(b []byte) bool {
-	for size := 1; size <= 16 && size < len(b); size++ {
+	for size := 1; size <= max(16, (len(b)+1)/2) && size < len(b); size++ {
 		if bytes.Equal(b[size:], b[:len(b)-size]) {
 			return true
 		}
 	}
 	return false
+}
+
+// climbs reports whether each byte is as far from the one before as the next
+// from it: 00 01 02 …, which manuals of ciphers are full of.
+func climbs(b []byte) bool {
+	for i := 2; i < len(b); i++ {
+		if b[i]-b[i-1] != b[1]-b[0] {
+			return false
+		}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -81,6 +82,9 @@ func openKeys(minter *issue.Minter, sealed []token.SealedKey) ([]token.SigningKe
 		if keys[i], err = minter.Master.OpenKey(row); err != nil {
 			return nil, fmt.Errorf("the master key does not open what this database has sealed (%w); put back the one it was made with", err)
 		}
+		if weak(&keys[i]) {
+			return nil, fmt.Errorf("the signing key %s that this database keeps is an example or was not drawn at random: anybody could sign with it; give others under tokens.signing_keys", keys[i].ID)
+		}
 	}
 	return keys, nil
 }
@@ -109,6 +113,15 @@ func proveMasterKey(ctx context.Context, st *store.Store, minter *issue.Minter) 
 		return errors.New("the master key does not open what this database has sealed; put back the one it was made with")
 	}
 	return nil
+}
+
+// weak reports whether somebody could have guessed a signing key. Ours are drawn
+// at random, but a database may have been made or written to by other hands.
+func weak(k *token.SigningKey) bool {
+	if k.Alg == token.EdDSA {
+		return len(k.Ed) == ed25519.PrivateKeySize && configs.WellKnown(k.Ed.Seed())
+	}
+	return configs.WellKnown(k.Secret)
 }
 
 func newMinter(master *issue.MasterKey) *issue.Minter {

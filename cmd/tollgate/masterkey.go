@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -44,6 +45,9 @@ func readMasterKey(path string) (*issue.MasterKey, error) {
 	key, err := issue.ParseMasterKey(content)
 	if err != nil {
 		return nil, fmt.Errorf("master key %s: %w", path, err)
+	}
+	if configs.WellKnown(bytes.TrimSuffix(content, []byte("\n"))) {
+		return nil, fmt.Errorf("master key %s: it is an example that anybody could try, or was not drawn at random; what it seals is as good as open", path)
 	}
 	return key, nil
 }

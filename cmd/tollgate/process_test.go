@@ -252,7 +252,7 @@ func TestMasterKeyIsGuarded(t *testing.T) {
 	if _, err := os.Stat(key); err == nil {
 		t.Error("a lost master key was replaced")
 	}
-	write(t, key, strings.Repeat("x", 31)+"y")
+	write(t, key, "8f3a9b1c7d5e2f4a6b8c0d1e3f5a7b9c")
 	refused("does not open", "put back")
 	write(t, key, "short")
 	refused(key, "32")
