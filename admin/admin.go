@@ -67,6 +67,10 @@ type Options struct {
 	Webhooks   webhook.Rules
 	WebhookKey []byte
 
+	// NoClientCA says that the data listener asks nobody for a client
+	// certificate, which is worth a warning about tokens that need one.
+	NoClientCA bool
+
 	// Ops are the listener's other handlers, by the mux pattern they are
 	// mounted under: /healthz, /readyz, /metrics, /debug/pprof/.
 	Ops map[string]http.Handler
@@ -160,6 +164,7 @@ type service struct {
 	opaqueTTL time.Duration
 	familyTTL time.Duration
 	webhooks  webhook.Rules
+	noCA      bool // nobody is asked for a client certificate
 	hookKey   []byte
 }
 
@@ -183,6 +188,7 @@ func newService(o *Options) *service {
 		opaqueTTL: o.OpaqueTTL,
 		familyTTL: o.FamilyTTL,
 		webhooks:  o.Webhooks,
+		noCA:      o.NoClientCA,
 		hookKey:   o.WebhookKey,
 	}
 }

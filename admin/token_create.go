@@ -91,7 +91,7 @@ func (s *service) addToken(ctx context.Context, v *visit, in *struct{ Body docum
 	if err != nil {
 		return nil, err
 	}
-	return s.answerCreated(&t, numbers, shown, append(warnings, s.unarmed(&t)...)), nil
+	return s.answerCreated(&t, numbers, shown, append(append(warnings, s.unarmed(&t)...), s.unshown(&t)...)), nil
 }
 
 // draft reads an order into a token without an owner or secrets.

@@ -130,13 +130,22 @@ func (s *service) warnings(t *token.Token, numbers []token.Number) []token.Warni
 	if len(t.Bounds.Composition) == 0 && !t.Bounds.Restricts.Composition {
 		warnings = append(warnings, token.Warning{Field: "composition", Message: noComposition})
 	}
-	warnings = append(warnings, s.unarmed(t)...)
+	warnings = append(append(warnings, s.unarmed(t)...), s.unshown(t)...)
 	for _, n := range numbers {
 		if _, doubt, err := s.catalogue().CanonicalPhone(n.Country, n.E164); err == nil && doubt != "" {
 			warnings = append(warnings, token.Warning{Field: "phones." + n.E164, Message: doubt})
 		}
 	}
 	return orEmpty(warnings)
+}
+
+// unshown warns of a token that asks for a client certificate where nobody can
+// show one.
+func (s *service) unshown(t *token.Token) []token.Warning {
+	if !s.noCA || !t.Bounds.Restricts.ClientCert {
+		return nil
+	}
+	return []token.Warning{{Field: "client_cert_sha256", Message: "every call is refused: the listener asks for no client certificates; set tls.client_ca"}}
 }
 
 // unarmed warns of enhanced security on a token that has no way to satisfy it:

@@ -162,6 +162,24 @@ func TestQuotaUsedIsShownWithTheOneToken(t *testing.T) {
 	}
 }
 
+// TestATokenThatNobodyCanUseIsWarnedOf: a token that asks for a client
+// certificate where the listener asks nobody for one can only be refused, and
+// whoever makes it, looks at it or changes it is told; other tokens are not.
+func TestATokenThatNobodyCanUseIsWarnedOf(t *testing.T) {
+	for _, none := range []bool{true, false} {
+		r := newRig(t, func(o *admin.Options) { o.NoClientCA = none })
+		m := r.merchant("M")
+		made := r.want(201, "POST", "/admin/v1/tokens", `{"merchant_id":"`+m+`","name":"T","client_cert_sha256":["`+strings.Repeat("ab", 32)+`"]}`)
+		warned := func(p reply) bool { return strings.Contains(p.body, "set tls.client_ca") }
+		if tok := "/admin/v1/tokens/" + made.text("token", "id"); warned(made) != none || warned(r.want(200, "GET", tok, "")) != none || warned(r.want(200, "PATCH", tok, `{"name":"U"}`)) != none {
+			t.Errorf("without a client_ca %v: warned %v", none, warned(made))
+		}
+		if free := r.want(200, "GET", "/admin/v1/tokens/"+r.token(m, ""), ""); warned(free) {
+			t.Errorf("a token without the bound is warned of: %s", free.body)
+		}
+	}
+}
+
 // TestCaseVariantsAndDuplicatesAreRefused: wherever a member stands, spelling it
 // in another case or twice is a 400, so that no reader of the body can take
 // another meaning from it than this one.

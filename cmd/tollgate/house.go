@@ -252,7 +252,7 @@ func (h *house) newAdmin(cfg *configs.Config) (http.Handler, error) {
 		BootstrapDigest: bootstrap, Listen: cfg.Admin.Listen,
 		Failures: cfg.AuthThrottle.Failures, Window: cfg.AuthThrottle.Window,
 		Hasher: h.hasher, OpaqueTTL: cfg.Tokens.OpaqueTTL, FamilyTTL: cfg.Tokens.Refresh.Absolute,
-		Webhooks: webhookRules(cfg), WebhookKey: h.hookKey,
+		Webhooks: webhookRules(cfg), WebhookKey: h.hookKey, NoClientCA: cfg.TLS.ClientCA == "",
 		Ops: h.ops(cfg.Admin.Pprof), Logger: h.log, Now: time.Now, Rand: rand.Reader,
 	})
 }
