@@ -43,10 +43,27 @@ func (r *reader) checkBounds(c *Config) {
 	r.span("limits.write_timeout", c.Limits.WriteTimeout, 10*time.Millisecond, time.Hour)
 	r.span("limits.idle_timeout", c.Limits.IdleTimeout, 10*time.Millisecond, time.Hour)
 	r.count("limits.max_conns", c.Limits.MaxConns, 0, 10_000_000)
+	r.count("limits.max_requests_per_conn", c.Limits.MaxRequestsPerConn, 0, 1_000_000_000)
+	r.checkBodyMemory(c)
 	r.count("limits.max_conns_per_ip", c.Limits.MaxConnsPerIP, 0, 10_000_000)
 
 	r.count("auth_throttle.failures", c.AuthThrottle.Failures, 1, 1_000_000)
 	r.span("auth_throttle.window", c.AuthThrottle.Window, time.Second, day)
+}
+
+// checkBodyMemory holds the memory for all bodies to the largest of them: one
+// that never fits could never be served.
+func (r *reader) checkBodyMemory(c *Config) {
+	const key = "limits.body_memory"
+	r.size(key, c.Limits.BodyMemory, 64<<10, 1<<40)
+	if c.Limits.BodyMemory < c.Limits.MaxBody && c.Limits.MaxBody <= 1<<30 {
+		r.fail(key, "%s has no room for one body of limits.max_body (%s); give it several times as much", c.Limits.BodyMemory, c.Limits.MaxBody)
+	}
+	for i := range c.Routes {
+		if size := c.Routes[i].MaxBody; size > c.Limits.BodyMemory && size <= 1<<30 {
+			r.fail(below(item("routes", i), "max_body"), "%s is more than the %s of limits.body_memory, which all bodies share; raise that, or lower this", size, c.Limits.BodyMemory)
+		}
+	}
 }
 
 func (r *reader) checkRates(c *Rate) {

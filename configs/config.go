@@ -115,6 +115,9 @@ type Limits struct {
 	IdleTimeout       time.Duration `yaml:"idle_timeout"`
 	MaxConns          int           `yaml:"max_conns"`        // 0: by the limit of open files
 	MaxConnsPerIP     int           `yaml:"max_conns_per_ip"` // 0: no limit of its own
+
+	BodyMemory         Size `yaml:"body_memory"`           // of all bodies at once: at least the largest one, up to 1TiB
+	MaxRequestsPerConn int  `yaml:"max_requests_per_conn"` // 0: any number
 }
 
 // Throttle is how many unrecognised credentials one source may try.

@@ -22,6 +22,9 @@ func Default() Config {
 			ReadBodyTimeout:   30 * time.Second,
 			WriteTimeout:      30 * time.Second,
 			IdleTimeout:       time.Minute,
+
+			BodyMemory:         256 << 20,
+			MaxRequestsPerConn: 1000,
 		},
 		AuthThrottle: Throttle{Failures: 20, Window: time.Minute},
 		Log:          Log{Level: "info", Access: true, Format: "json"},

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"io"
-	"slices"
 )
 
 // chunkState is where a reader is in chunked framing (RFC 9112 §7.1).
@@ -190,34 +189,44 @@ func readChunkSize(text []byte) (n int64, ok bool) {
 
 var semicolon = []byte{';'}
 
-// readBody reads the whole body into x.body, at most limit bytes of it. Memory
-// grows with what has come, never with what was announced.
+// readBody reads the whole body into the parcel, at most limit bytes of it.
+// Memory grows with what has come, never with what was announced. On
+// faultMemory, which spoils nothing, the parcel holds what there was room for
+// and the rest is still to be read.
 func (x *exchange) readBody(limit int64) error {
-	x.body = x.body[:0]
+	p := x.parcel
+	p.bytes = p.bytes[:0]
 	if x.whole {
 		return nil
 	}
 	if x.answer.length > limit {
 		return faultBodySize
 	}
-	first := int64(firstBody)
-	if x.answer.length >= 0 {
-		first = min(first, x.answer.length)
-	}
-	x.body = slices.Grow(x.body, int(first))
+	x.allowed = limit
 	for {
-		if len(x.body) == cap(x.body) && !x.whole {
-			x.body = slices.Grow(x.body, max(len(x.body), firstBody))
+		if len(p.bytes) == cap(p.bytes) && !x.whole && !p.grow(x.nextSize()) {
+			return faultMemory
 		}
-		n, err := x.Read(x.body[len(x.body):cap(x.body)])
-		x.body = x.body[:len(x.body)+n]
+		n, err := x.Read(p.bytes[len(p.bytes):cap(p.bytes)])
+		p.bytes = p.bytes[:len(p.bytes)+n]
 		switch {
 		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err
-		case int64(len(x.body)) > limit:
+		}
+		if x.allowed -= int64(n); x.allowed < 0 {
 			return faultBodySize
 		}
 	}
+}
+
+// nextSize is how large the parcel is to be once it is full: twice as large, but
+// no larger than what was announced.
+func (x *exchange) nextSize() int {
+	size := int64(2 * cap(x.parcel.bytes))
+	if x.answer.length >= 0 {
+		size = min(size, x.answer.length)
+	}
+	return int(max(size, firstBody))
 }

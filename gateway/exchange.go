@@ -17,8 +17,10 @@ type exchange struct {
 	out      []byte // the head of our request
 	in       []byte // what was read and not yet used is in[r:w]
 	r, w     int
-	head     []byte // the answer's head, which answer's slices alias
-	body     []byte // the answer's body, where it is read whole
+	head     []byte  // the answer's head, which answer's slices alias
+	parcel   *parcel // the answer's body, where it is read whole; nil while nothing was sent
+	early    []byte  // what of it was read before it was known to be streamed
+	allowed  int64   // bytes of the body that may come yet; -1: any number
 	answer   answer
 	outgoing outgoing
 
@@ -39,7 +41,7 @@ const (
 	firstRead  = 8 << 10  // bytes of the read buffer at first
 	keptBuffer = 64 << 10 // a larger buffer is not kept for the next exchange
 	inlineBody = 16 << 10 // a request's body up to this travels in one write with its head
-	firstBody  = 32 << 10 // bytes of the body buffer at first: what is announced is no reason to allocate
+	firstBody  = 32 << 10 // bytes of a parcel at first: what is announced is no reason to allocate
 )
 
 var exchanges = sync.Pool{New: func() any { return &exchange{in: make([]byte, firstRead)} }}
@@ -54,14 +56,14 @@ func (x *exchange) end(now time.Time) {
 	if x.upstream != nil {
 		x.upstream.leave()
 	}
-	if cap(x.body) > keptBuffer {
-		x.body = nil
+	if x.parcel != nil {
+		x.parcel.free()
 	}
 	if cap(x.out) > keptBuffer {
 		x.out = nil
 	}
 	*x = exchange{
-		out: x.out[:0], in: x.in, head: x.head[:0], body: x.body[:0],
+		out: x.out[:0], in: x.in, head: x.head[:0],
 		answer:   answer{lines: forgetLines(x.answer.lines)},
 		outgoing: outgoing{lines: forgetLines(x.outgoing.lines), room: x.outgoing.room[:0]},
 	}

@@ -26,6 +26,7 @@ const (
 	faultUnframed  = fault("the answer has neither Content-Length nor chunked framing, so a cut one would look whole")
 	faultChunk     = fault("the answer's chunked framing is malformed")
 	faultBodySize  = fault("the answer is larger than the limit and its route does not stream")
+	faultMemory    = fault("there is no memory for the rest of the answer")
 	faultUnasked   = fault("the upstream sent bytes that nobody asked for, such as a second answer")
 	faultHandshake = fault("the upstream did not agree on HTTP/1.1")
 	faultIdleEnd   = fault("the upstream ended an idle connection")

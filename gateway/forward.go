@@ -38,7 +38,7 @@ type outgoing struct {
 // upstream's answer into the client's response. On any reason but Allowed the
 // response is as good as new, and the caller words the refusal into it:
 //
-//   - UpstreamUnreachable, UpstreamSaturated: not one byte was sent
+//   - Overloaded, UpstreamUnreachable, UpstreamSaturated: not one byte was sent
 //   - UpstreamFailed, UpstreamTimeout: something was; the outcome is unknown
 //
 // A request of which one byte was sent is never sent again. Redirects are not
@@ -50,7 +50,12 @@ func (g *Gateway) forward(p *passage) token.Reason {
 		timeout = u.spec.Timeout
 	}
 	began := time.Now() // sockets know no other clock than the real one
+	parcel := g.bodies.parcel()
+	if parcel == nil {
+		return token.Overloaded
+	}
 	x := acquireExchange()
+	x.parcel = parcel
 	x.deadline, x.tour.now = began.Add(timeout), began
 	x.outgoing.fill(p)
 	x.tour.caller = x.outgoing.merchant

@@ -94,9 +94,15 @@ type Limits struct {
 	ReadBodyTimeout   time.Duration // for the body of a request whose headers passed; 30 s
 	WriteTimeout      time.Duration // for the answer; 30 s
 	IdleTimeout       time.Duration // between requests of a connection; 60 s
+	BodyMemory        int64         // bytes of all bodies under way, of requests and answers; 256 MiB
 	DrainDelay        time.Duration // from the first unready answer to the last accepted connection, at Shutdown; none
 	MaxConns          int           // client connections; derived from the limit of open files
 	MaxConnsPerIP     int           // of one address; 0: no limit of its own
+
+	// MaxRequestsPerConn is how many requests a connection serves; the last
+	// answer ends it, which spreads long-lived clients over a fleet again. 1000;
+	// negative: any number.
+	MaxRequestsPerConn int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -106,11 +112,13 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.ReadBodyTimeout, 30*time.Second)
 	setDefault(&l.WriteTimeout, 30*time.Second)
 	setDefault(&l.IdleTimeout, 60*time.Second)
+	setDefault(&l.BodyMemory, 256<<20)
 	setDefault(&l.MaxConns, maxConnections())
+	setDefault(&l.MaxRequestsPerConn, 1000)
 	return l
 }
 
-func setDefault[T int | time.Duration](field *T, value T) {
+func setDefault[T int | int64 | time.Duration](field *T, value T) {
 	if *field == 0 {
 		*field = value
 	}
@@ -125,6 +133,7 @@ type Gateway struct {
 	passages  sync.Pool
 	handover  handover
 	permits   *permits
+	bodies    budget
 	meters    *meters
 	unrouted  *routeMeters // of requests that no route took
 	accessLog *lineLog     // nil: none is written
@@ -156,6 +165,9 @@ func New(o Options) (*Gateway, error) {
 	}
 	var err error
 	if g.meters, err = newMeters(o.Registerer); err != nil {
+		return nil, fmt.Errorf("gateway: registering the metrics: %w", err)
+	}
+	if err = g.bodies.register(o.Registerer); err != nil {
 		return nil, fmt.Errorf("gateway: registering the metrics: %w", err)
 	}
 	g.unrouted = g.meters.route("")

@@ -14,6 +14,7 @@ import (
 
 // guardedConn is one counted connection.
 type guardedConn struct {
+	cargo                 // of the request under way; the server's goroutine alone touches it
 	net.Conn              // what is read and written: the socket, or a layer over it
 	socket   net.Conn     // as it was accepted; closing it ends whoever waits on a layer
 	guard    *guard       // that counts it

@@ -23,8 +23,14 @@ const (
 	refusedLength = 2
 )
 
-// received is fasthttp's HeaderReceived.
-func (g *Gateway) received(h *fasthttp.RequestHeader) (config fasthttp.RequestConfig) {
+// received is fasthttp's HeaderReceived, of a header that came on no connection
+// of ours.
+func (g *Gateway) received(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	return g.receivedOn(nil, h)
+}
+
+// receivedOn is received where the body is paid for by the connection's cargo.
+func (g *Gateway) receivedOn(c *cargo, h *fasthttp.RequestHeader) (config fasthttp.RequestConfig) {
 	length := h.ContentLength()
 	if length == 0 || length == -2 {
 		// No body: nothing to decide here, and nothing to continue with.
@@ -50,8 +56,20 @@ func (g *Gateway) received(h *fasthttp.RequestHeader) (config fasthttp.RequestCo
 	if p.head.bodyLength > int64(p.maxBody()) {
 		return refuseBody(h) // else 100 Continue would invite it first
 	}
+	if c != nil && !c.reserve(&g.bodies, p.bodyWeight(), p.now) {
+		return refuseBody(h)
+	}
 	g.handover.leave(p)
 	return config
+}
+
+// bodyWeight is the memory that the announced body takes; of a chunked one, the
+// most that it may.
+func (p *passage) bodyWeight() int64 {
+	if p.head.chunked {
+		return weigh(int64(p.maxBody()) + int64(len("\r\n"))) // fasthttp reads a chunk's end with it
+	}
+	return weigh(p.head.bodyLength)
 }
 
 // foresee judges the rows that need neither the body nor the address. An empty
@@ -94,6 +112,8 @@ func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
 	switch {
 	case reason == token.Allowed && !errors.Is(err, fasthttp.ErrBodyTooLarge):
 		p.refuses(misread(err))
+	case reason == token.Allowed && p.own != nil && p.shed():
+		p.serveOwn(token.Overloaded)
 	case reason == token.Allowed && p.own != nil:
 		p.serveOwn(token.BodyTooLarge)
 	case p.refuses(reason):
@@ -102,12 +122,17 @@ func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
 	case p.oversized(): // row 11, the first that would have looked at the body
 		p.refuses(token.BodyTooLarge)
 	case p.refuses(p.hasPermit(&p.source)):
+	case p.shed():
+		p.refuses(token.Overloaded)
 	default:
 		// The headers would do after all: the credential was not in memory, and
 		// the header phase had no budget left to load it. The next try finds it.
 		p.refuses(token.CannotDecide)
 	}
 }
+
+// shed reports whether there was no room for the body.
+func (p *passage) shed() bool { return p.cargo != nil && p.cargo.shed }
 
 // oversized reports whether the body itself was too large, not the limit that
 // refuseBody sets.

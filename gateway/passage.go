@@ -22,6 +22,7 @@ type passage struct {
 
 	gateway   *Gateway
 	ctx       *fasthttp.RequestCtx // nil in the header phase and in Explain
+	cargo     *cargo               // of the connection; nil in the header phase and in Explain
 	header    *fasthttp.RequestHeader
 	conn      *guardedConn // nil in the header phase, in Explain and in tests without one
 	body      []byte
@@ -104,6 +105,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *passage {
 	p := g.acquire()
 	p.ctx, p.header, p.body = ctx, &ctx.Request.Header, ctx.Request.Body()
 	p.conn = guarded(ctx.Conn())
+	p.cargo = cargoOf(ctx.Conn())
 	p.peer = peerOf(ctx.RemoteAddr())
 	p.source = token.Source{Peer: p.peer, Addr: p.peer, Unknown: !p.peer.IsValid()}
 	if p.conn != nil {

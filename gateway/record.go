@@ -44,6 +44,10 @@ func (p *passage) finish() {
 		p.line = p.appendLine(p.line[:0], took)
 		g.accessLog.write(p.line)
 	}
+	p.ctx.Request.ReleaseBody(keptBody)
+	if p.cargo != nil {
+		p.cargo.unloadBody()
+	}
 	p.release()
 }
 

@@ -19,6 +19,10 @@ const streamFrom = 64 << 10
 // streams it may only announce the body: streamed is true, and the exchange
 // belongs to resp, which ends it by Close.
 //
+// Where memory is short an answer is streamed on any route, rather than lost
+// once the upstream has done its work. Only an HTTP/1.0 client of a chunked
+// answer loses it: it is told 502.
+//
 // An error while streaming aborts the client's connection in the middle of the
 // body it was announced, so that nobody takes half an answer for a whole one. An
 // HTTP/1.0 client could not tell without a length, so it is not streamed to.
@@ -26,9 +30,17 @@ func (x *exchange) deliver(resp *fasthttp.Response, p *passage) (streamed bool, 
 	a := &x.answer
 	streams := p.route.stream && !x.whole &&
 		(a.length > streamFrom || a.chunked && p.header.IsHTTP11())
+	x.allowed = -1
 	if !streams {
-		if err := x.readBody(x.upstream.spec.MaxResponse); err != nil {
+		switch err := x.readBody(x.upstream.spec.MaxResponse); {
+		case err == nil:
+		case err != faultMemory:
 			return false, x.fail(err)
+		case a.chunked && !p.header.IsHTTP11():
+			x.upstream.complain(x.conn.target, "an answer is lost", err)
+			return false, token.UpstreamFailed
+		default:
+			streams, x.early = true, x.parcel.bytes
 		}
 	}
 	x.judge(isAlive)
@@ -39,11 +51,28 @@ func (x *exchange) deliver(resp *fasthttp.Response, p *passage) (streamed bool, 
 		x.outgoing = outgoing{lines: forgetLines(x.outgoing.lines)} // nothing borrowed survives the handler
 		resp.SetBodyStream(&stream{x}, int(a.length))
 	case a.bodily:
-		x.body = resp.SwapBody(x.body)
+		x.hand(resp, p.cargo)
 	default:
 		x.announce(resp, p)
 	}
 	return streams, token.Allowed
+}
+
+// hand gives the body to resp. A small one is copied; another is lent until it
+// is written, which c is told of, so that no idle connection keeps it.
+func (x *exchange) hand(resp *fasthttp.Response, c *cargo) {
+	body := x.parcel.bytes
+	if len(body) <= keptBody {
+		resp.SetBody(body)
+		return
+	}
+	resp.SetBodyRaw(body)
+	if c != nil {
+		c.answer = x.parcel
+	} else {
+		x.parcel.abandon()
+	}
+	x.parcel = nil
 }
 
 // stream is an answer's body on its way to a client, read by fasthttp after the
@@ -55,7 +84,20 @@ func (s *stream) Read(p []byte) (int, error) {
 	if s.x == nil {
 		return 0, faultCut
 	}
+	if n := copy(p, s.x.early); n > 0 {
+		s.x.early = s.x.early[n:]
+		return n, nil
+	}
+	if s.x.parcel != nil {
+		s.x.parcel.free()
+		s.x.parcel = nil
+	}
 	n, err := s.x.Read(p)
+	if s.x.allowed >= 0 {
+		if s.x.allowed -= int64(n); s.x.allowed < 0 {
+			n, err = 0, faultBodySize
+		}
+	}
 	if err != nil && err != io.EOF {
 		s.x.cutStream(err)
 	}

@@ -8,14 +8,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-const (
-	// maxRequestsPerConn spreads long-lived clients over a fleet again.
-	maxRequestsPerConn = 1000
-
-	// streamWriteTimeout bounds an answer that is streamed, which takes as long
-	// as the upstream does.
-	streamWriteTimeout = 10 * time.Minute
-)
+// streamWriteTimeout bounds an answer that is streamed, which takes as long as
+// the upstream does.
+const streamWriteTimeout = 10 * time.Minute
 
 // newServer sets fasthttp up. The settings are those that were tested together
 // (security.md §2.3); each answers a way in which the defaults fail.
@@ -29,14 +24,15 @@ func (g *Gateway) newServer(limits Limits) *fasthttp.Server {
 			defer g.lastResort(ctx)
 			g.failed(ctx, err)
 		},
-		HeaderReceived: g.received,
+		HeaderReceived: func(h *fasthttp.RequestHeader) fasthttp.RequestConfig { return g.receivedOn(cargoUnder(h), h) },
+		ConnState:      unloadAt,
 
 		ReadTimeout:        limits.ReadHeaderTimeout,
 		WriteTimeout:       limits.WriteTimeout,
 		IdleTimeout:        limits.IdleTimeout,
 		ReadBufferSize:     limits.MaxHeader,
 		MaxRequestBodySize: limits.MaxBody,
-		MaxRequestsPerConn: maxRequestsPerConn,
+		MaxRequestsPerConn: max(limits.MaxRequestsPerConn, 0),
 		Concurrency:        2*limits.MaxConns + 1024, // the guard counts; this must never be what refuses
 		ReduceMemoryUsage:  true,                     // a connection that waits holds no buffers: ten thousand would be 200 MiB
 

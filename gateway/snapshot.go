@@ -62,6 +62,7 @@ func (g *Gateway) Apply(plan Plan) error {
 		return err
 	}
 	g.current.Store(next)
+	g.bodies.limit.Store(next.limits.BodyMemory)
 	g.restage(next.limits)
 	for _, u := range next.upstreams {
 		if u.fresh {
@@ -119,11 +120,12 @@ func (g *Gateway) compile(plan *Plan, old *snapshot) (*snapshot, error) {
 	if err != nil {
 		faults = append(faults, err)
 	}
+	faults = append(faults, s.limits.room(placements))
 	if s.table, err = newTable(placements, own); err != nil {
 		faults = append(faults, err)
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
 	}
 	for label := range s.labels { // last: a refused plan leaves no series behind
 		s.labels[label] = g.metersOf(label, old)
@@ -177,6 +179,16 @@ func (g *Gateway) limitsOf(plan *Plan) Limits {
 		return plan.Limits.withDefaults()
 	}
 	return g.options.Limits.withDefaults()
+}
+
+// room is an error where there is none for the largest body of a route.
+func (l *Limits) room(placements []placement) error {
+	for _, p := range placements {
+		if int64(p.route.maxBody) > l.BodyMemory {
+			return fmt.Errorf("gateway: %s takes bodies of %d bytes, which is more than the %d of Limits.BodyMemory", p.route.label, p.route.maxBody, l.BodyMemory)
+		}
+	}
+	return nil
 }
 
 // metersOf keeps the children of a label that the old plan had too.

@@ -41,7 +41,7 @@ type reading struct {
 
 // readAll reads one answer from r as an exchange does.
 func readAll(r io.Reader, method string) (got reading) {
-	x := &exchange{in: make([]byte, firstRead)}
+	x := &exchange{in: make([]byte, firstRead), parcel: new(budget).parcel()}
 	x.outgoing.method = []byte(method)
 	c := tape{Reader: r}
 	x.conn = &conn{stream: c, socket: c}
@@ -51,7 +51,7 @@ func readAll(r io.Reader, method string) (got reading) {
 	if got.err != nil {
 		return got
 	}
-	got.status, got.body = x.answer.status, string(x.body)
+	got.status, got.body = x.answer.status, string(x.parcel.bytes)
 	got.rest = string(x.in[x.r:x.w])
 	got.kept = x.whole && !x.tainted && !x.answer.last && got.rest == ""
 	return got

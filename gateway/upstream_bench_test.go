@@ -119,8 +119,10 @@ func payment(t testing.TB, u *upstream) *passage {
 	return p
 }
 
+var payee = &Gateway{}
+
 func (p *passage) pay(t testing.TB) {
-	if reason := (&Gateway{}).forward(p); reason != token.Allowed || p.ctx.Response.StatusCode() != 201 {
+	if reason := payee.forward(p); reason != token.Allowed || p.ctx.Response.StatusCode() != 201 {
 		t.Fatalf("got %v and %d; want 201", reason, p.ctx.Response.StatusCode())
 	}
 	p.ctx.Response.Reset()

@@ -223,7 +223,16 @@ func limitsOf(cfg *configs.Config) *gateway.Limits {
 		ReadHeaderTimeout: cfg.Limits.ReadHeaderTimeout, ReadBodyTimeout: cfg.Limits.ReadBodyTimeout,
 		WriteTimeout: cfg.Limits.WriteTimeout, IdleTimeout: cfg.Limits.IdleTimeout,
 		MaxConns: cfg.Limits.MaxConns, MaxConnsPerIP: cfg.Limits.MaxConnsPerIP,
+		BodyMemory: int64(cfg.Limits.BodyMemory), MaxRequestsPerConn: orAny(cfg.Limits.MaxRequestsPerConn),
 	}
+}
+
+// orAny is a limit that is any number where the configuration says 0.
+func orAny(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 // stale reports that the change log has not been confirmed for so long that no
