@@ -27,7 +27,9 @@ func (p *passage) finish() {
 		if p.unread || resp.ConnectionClose() {
 			p.conn.lingers.Store(true)
 		}
-		p.conn.opening.next(len(p.header.RawHeaders()), len(p.body))
+		if !p.unread { // else nothing follows, and the reader's buffer may be another connection's already
+			p.conn.opening.next(len(p.header.RawHeaders()), len(p.body))
+		}
 	}
 	p.record.status = resp.StatusCode()
 	p.record.bytesIn = int64(len(p.header.RequestURI()) + len(p.header.RawHeaders()) + len(p.body))
