@@ -15,6 +15,7 @@ import (
 
 // faultConfig has every dialect, and deadlines that a fault a second can reach.
 const faultConfig = everyWay + `
+  - {match: {path: /alone, methods: [GET]}, upstream: alone, dialects: [payment], facts: none}
   - match: {path: /v1/payments, methods: [POST]}
     upstream: origin
     dialects: [payment, oauth]
@@ -27,7 +28,8 @@ limits: {max_conns: 2000, max_body: 64KiB, read_header_timeout: 1s, read_body_ti
 func faultSite(t *testing.T) (*gate, *faultyOrigin, *holder) {
 	t.Helper()
 	o := newFaultyOrigin(t)
-	config := strings.Replace(faultConfig, "{targets: [ORIGIN]}", "{targets: [ORIGIN], timeout: 1s, connect_timeout: 500ms}", 1)
+	const spec = "targets: [ORIGIN], timeout: 1s, connect_timeout: 500ms"
+	config := strings.Replace(faultConfig, "{targets: [ORIGIN]}", "{"+spec+"}\n  alone: {"+spec+", keep_alive: false}", 1)
 	config = strings.Replace(config, "admin: {", "admin: {pprof: true, ", 1)
 	g := launch(t, config, "http://"+o.address)
 	return g, o, (&site{client: g.client}).holder(0)

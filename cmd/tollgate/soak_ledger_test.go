@@ -82,7 +82,8 @@ func (l *ledger) drives(addr string, done <-chan struct{}, next func() *asked) {
 			return
 		}
 		r := bufio.NewReader(conn)
-		for last := false; !last; {
+		quiet := time.Now() // since when nothing was sent
+		for count := 0; ; count++ {
 			select {
 			case <-done:
 				conn.Close()
@@ -92,9 +93,15 @@ func (l *ledger) drives(addr string, done <-chan struct{}, next func() *asked) {
 			a := next()
 			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 			_, _ = io.WriteString(conn, a.raw) // what counts is whether an answer comes
+			sent := time.Now()
 			got, err := readReply(r)
+			if err != nil {
+				err = fmt.Errorf("%w; %d requests were answered on the connection before it, the last %v before, and the end came after %v", err, count, sent.Sub(quiet), time.Since(sent))
+			}
 			l.enter(a, got, err)
-			last = err != nil || got.last
+			if quiet = time.Now(); err != nil || got.last {
+				break
+			}
 		}
 		conn.Close()
 	}
@@ -166,7 +173,7 @@ func (l *ledger) balance(t *testing.T, g *gate, o *faultyOrigin) {
 		}
 	}
 	if len(l.unanswered) > 0 {
-		t.Errorf("%d requests were not answered, such as %s", len(l.unanswered), l.unanswered[0])
+		t.Errorf("%d requests were not answered, such as\n%s", len(l.unanswered), strings.Join(l.unanswered[:min(10, len(l.unanswered))], "\n"))
 	}
 	l.onceAtMost(t, g, o)
 }

@@ -38,8 +38,10 @@ func (m *mix) any(name string) asked {
 	switch n := rand.IntN(20); {
 	case n < 6:
 		return asked{"payment", name, m.payment(name), proxied, true}
-	case n < 13:
+	case n < 12:
 		return m.right(name)
+	case n < 13:
+		return asked{"no keep-alive", name, get(m.h.key, "/alone", "X-Probe: "+name), proxied, true}
 	case n < 14:
 		return asked{"whoami", name, get(m.h.key, "/api/whoami"), []int{200}, false}
 	case n < 15:

@@ -32,7 +32,7 @@ type faultyOrigin struct {
 
 // originFaults is what it can do wrong, in turn.
 var originFaults = []string{
-	"reset before the body", "reset after the request", "half an answer", "a late second answer", "no answer", "garbage",
+	"reset before the body", "reset after the request", "half an answer", "a second answer", "a late second answer", "no answer", "garbage",
 	"101", "a head without end", "a body to HEAD's length", "1e12 bytes announced", "interim answers without end", "chunks that are none",
 	"reset of every connection", "close on accept", "not listening", "end before an answer", "two lengths", "drop by drop", "204 with a body", "408 and gone",
 }
@@ -122,10 +122,14 @@ func (o *faultyOrigin) meets(fault string) bool {
 	return true
 }
 
-func (o *faultyOrigin) take() (fault string) {
+// take takes the armed fault, where a request can suffer it. A second answer
+// that comes late, when the connection may serve somebody else, cannot be told
+// from theirs by anybody: what helps is an upstream without keep-alive, and
+// there it is committed.
+func (o *faultyOrigin) take(last bool) (fault string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.fault == "close on accept" {
+	if o.fault == "close on accept" || o.fault == "a late second answer" && !last {
 		return ""
 	}
 	if fault, o.fault = o.fault, ""; fault != "" {
@@ -177,7 +181,7 @@ func (o *faultyOrigin) serve(conn net.Conn) {
 		o.mu.Lock()
 		o.executed[name]++
 		o.mu.Unlock()
-		if !o.answer(conn, name, o.take()) {
+		if !o.answer(conn, name, o.take(req.Close)) {
 			return
 		}
 	}
@@ -196,6 +200,8 @@ func (o *faultyOrigin) answer(conn net.Conn, name, fault string) bool {
 		say(good)
 		time.AfterFunc(2*time.Millisecond, func() { _, _ = io.WriteString(conn, strings.ReplaceAll(good, name, "foreign")) })
 		return true
+	case "a second answer":
+		return say(good + strings.ReplaceAll(good, name, "foreign"))
 	case "a body to HEAD's length":
 		return say(good + strings.ReplaceAll(body, name, "foreign"))
 	case "reset after the request":
