@@ -59,20 +59,26 @@ func runs(t *testing.T, code int, args ...string) (stdout, stderr string) {
 func spawn(t *testing.T, environ []string, args ...string) *process {
 	t.Helper()
 	p := &process{client: client{t: t, adminKey: bootstrap}, cmd: tollgate(t, environ, args...), stdout: &lines{}, stderr: &lines{}, ended: make(chan error, 1)}
+	p.start()
+	return p
+}
+
+// start starts the process; what is left of it ends with the test.
+func (p *process) start() {
+	p.t.Helper()
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	done := make(chan struct{})
 	go func() {
 		p.ended <- p.cmd.Wait()
 		close(done)
 	}()
-	t.Cleanup(func() {
+	p.t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		<-done
 	})
-	return p
 }
 
 // serving spawns `tollgate serve` on a configuration and waits until it says
