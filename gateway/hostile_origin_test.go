@@ -197,7 +197,8 @@ func (f field) crosses() error {
 type judge struct {
 	url    string
 	mu     sync.Mutex
-	seen   []string // targets, in the order of their numbers
+	count  int      // requests so far: the number of the last
+	seen   []string // targets of those that were not told yet
 	faults []string
 }
 
@@ -253,19 +254,20 @@ func (j *judge) note(q *strictRequest, fault error) int {
 	if q != nil {
 		target = q.target
 	}
+	j.count++
 	j.seen = append(j.seen, target)
 	if fault != nil {
 		j.faults = append(j.faults, fault.Error())
 	}
-	return len(j.seen)
+	return j.count
 }
 
-// since tells what came after the first n requests, and every fault that was not
-// told yet.
-func (j *judge) since(n int) (seen, faults []string) {
+// news tells what came since it was asked last: the targets, the number of the
+// first, and what was wrong.
+func (j *judge) news() (first int, seen, faults []string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	seen, faults = append(seen, j.seen[n:]...), j.faults
-	j.faults = nil
-	return seen, faults
+	seen, faults = j.seen, j.faults
+	j.seen, j.faults = nil, nil
+	return j.count - len(seen) + 1, seen, faults
 }

@@ -28,12 +28,15 @@ type trial struct {
 	auth  string // the credential line of the key
 }
 
-func newTrial(t testing.TB) *trial {
+func newTrial(t testing.TB, changes ...func(*gateway.Plan)) *trial {
 	j := newJudge(t)
 	r := newRig(t, withPlan(func(p *gateway.Plan) {
 		p.Upstreams["strict"] = gateway.UpstreamSpec{Targets: []string{j.url}, ConnectTimeout: 5 * time.Second, Timeout: 10 * time.Second}
 		p.Routes = []gateway.RouteSpec{{Path: "/{all...}", Methods: []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, Upstream: "strict",
 			Dialects: []string{"payment"}, Rule: policy.RouteRule{Environment: token.EnvLive, Facts: policy.FactsNone}, AllowChunked: true}}
+		for _, change := range changes {
+			change(p)
+		}
 	}))
 	key := r.roster.add(t, "good", func(_ *token.Live, b *token.Bounds) { *b = token.Bounds{} })
 	return &trial{r, j, bearer(key) + "\r\n"}
@@ -100,9 +103,9 @@ var final = map[string]bool{"malformed_request": true, "request_timeout": true, 
 // connection. It returns the answers and how many of them are the origin's.
 func (r *trial) check(t testing.TB, pieces []string) (all []reply, forwarded int) {
 	t.Helper()
-	before, _ := r.judge.since(0)
+	r.judge.news()
 	all = r.send(t, pieces)
-	seen, faults := r.judge.since(len(before))
+	first, seen, faults := r.judge.news()
 	if len(faults) > 0 {
 		t.Errorf("the origin received what is no strict request of ours: %q", faults)
 	}
@@ -114,7 +117,7 @@ func (r *trial) check(t testing.TB, pieces []string) (all []reply, forwarded int
 			continue
 		}
 		if forwarded < len(seen) {
-			if want := fmt.Sprintf("%d %s", len(before)+forwarded+1, seen[forwarded]); a.origin != want {
+			if want := fmt.Sprintf("%d %s", first+forwarded, seen[forwarded]); a.origin != want {
 				t.Errorf("answer %d is that to %q, want that to %q", i, a.origin, want)
 			}
 		}
