@@ -79,6 +79,11 @@ type Options struct {
 	Stale      func() bool // true: no verdict may be given, every one is 503; nil: never
 	Limits     Limits      // of plans that bring none
 
+	// Balancer hears of what looks like a balancer that is not trusted: once of
+	// the first requests, and at most once a minute of a forwarding header. It
+	// is called while a request waits. nil: nobody hears.
+	Balancer func(Balancer)
+
 	// Catalogue is the one in force: the access log tells countries, operators
 	// and payment methods by its ids. nil: it tells only words that a token's
 	// composition holds.
@@ -135,6 +140,7 @@ type Gateway struct {
 	permits   *permits
 	bodies    budget
 	meters    *meters
+	suspects  suspects
 	unrouted  *routeMeters // of requests that no route took
 	accessLog *lineLog     // nil: none is written
 
@@ -171,6 +177,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: registering the metrics: %w", err)
 	}
 	g.unrouted = g.meters.route("")
+	g.suspects.untrusted, g.suspects.report = g.meters.untrusted, o.Balancer
 	if o.AccessLog != nil {
 		g.accessLog = newLineLog(o.AccessLog, g.meters.logDropped)
 	}

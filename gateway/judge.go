@@ -61,6 +61,9 @@ func (p *passage) admit() token.Reason {
 		shown := p.source.ClientCert
 		p.source = p.snapshot.peers.source(p.peer, &p.head)
 		p.source.ClientCert = shown
+		if p.conn != nil { // not in Explain, nor in the header phase
+			p.gateway.suspects.see(p)
+		}
 	}
 	found, r := p.snapshot.table.find(p.head.host, p.target.decoded, p.method, &p.lookup)
 	p.leaf = found.leaf

@@ -32,6 +32,7 @@ type meters struct {
 	panics          prometheus.Counter
 	logDropped      prometheus.Counter
 	connections     *prometheus.CounterVec
+	untrusted       prometheus.Counter
 }
 
 // requestBuckets begin at 10 µs, which is where the gateway's own time is.
@@ -66,10 +67,12 @@ func newMeters(r prometheus.Registerer) (*meters, error) {
 		logDropped: counter("tollgate_access_log_dropped_total", "Access log lines dropped because their sink was too slow or failed."),
 		connections: counters("tollgate_connections_refused_total",
 			"Client connections closed at once by limit, and failures to accept one.", "reason"),
+		untrusted: counter("tollgate_untrusted_forwarded_total",
+			"Requests that brought the configured forwarding header from a peer that is no trusted proxy; what it says is ignored."),
 	}
 	for _, c := range []prometheus.Collector{
 		m.requests, m.requestSeconds, m.gatewaySeconds, m.upstreamSeconds, m.upstreamHealthy, m.circuit, m.ejections, m.upstreamFaults, m.cutStreams, m.issued,
-		m.throttled, m.reloads, m.lastReload, m.panics, m.logDropped, m.connections,
+		m.throttled, m.reloads, m.lastReload, m.panics, m.logDropped, m.connections, m.untrusted,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err

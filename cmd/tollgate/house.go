@@ -55,7 +55,9 @@ type house struct {
 	hooks    *webhook.Sender
 	hookKey  []byte
 	gateway  *gateway.Gateway
-	admin    atomic.Pointer[http.Handler]
+
+	suspicions chan gateway.Balancer // what watchBalancers has not looked at yet
+	admin      atomic.Pointer[http.Handler]
 
 	closers []func() error
 }
@@ -72,7 +74,7 @@ type setup struct {
 
 // openHouse builds everything but the listeners. On an error nothing stays open.
 func openHouse(ctx context.Context, cfg *configs.Config, with setup) (h *house, err error) {
-	h = &house{setup: with, registry: prometheus.NewRegistry()}
+	h = &house{setup: with, registry: prometheus.NewRegistry(), suspicions: make(chan gateway.Balancer, 4)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.close())
@@ -198,6 +200,7 @@ func (h *house) openGateway(context.Context) (err error) {
 	h.gateway, err = gateway.New(gateway.Options{
 		Verifier: h.verifier, Examiner: h.verifier, Dialects: dialects(), Problem: wire.Problem{}, Whoami: wire.Whoami{},
 		Catalogue: h.catalogue, AccessLog: h.accessLog, Logger: h.log, Registerer: h.registry, Now: time.Now, Rand: rand.Reader, Stale: h.stale,
+		Balancer: h.suspect,
 	})
 	if err != nil {
 		return err

@@ -129,6 +129,7 @@ func (h *house) serve(ctx context.Context) (s *running, err error) {
 	}
 	s.workers.Go(func() { h.store.Follow(ctx) })
 	s.workers.Go(func() { h.flushUses(ctx) })
+	s.workers.Go(func() { h.watchBalancers(ctx) })
 	s.workers.Go(func() { h.hooks.Run(ctx) })
 	s.workers.Go(func() { h.notify.Beat(ctx) })
 	for _, c := range h.certificates {

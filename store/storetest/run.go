@@ -25,6 +25,7 @@ func Run(t *testing.T, engine Engine) {
 		{"Outbox", outboxTests},
 		{"Once", onceTests},
 		{"Quotas", quotaTests},
+		{"Addresses", addressTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, one := range group.tests {
