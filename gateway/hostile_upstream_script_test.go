@@ -31,7 +31,6 @@ type behaviour struct {
 	cut     bool     // the client's connection must end inside the answer
 	shows   []string // header lines that the client must see
 	hides   []string // header names that it must not
-	unasked bool     // there is something to do once the client has its answer
 }
 
 // step is one thing that the origin does.
@@ -106,7 +105,6 @@ func (b *behaviour) read(line string) (err error) {
 		s.text, err = strconv.Unquote(`"` + rest + `"`)
 		b.steps = append(b.steps, s)
 	case "origin waits": // until the client has its answer
-		b.unasked = true
 		b.steps = append(b.steps, step{verb: verb})
 	case "origin closes", "origin resets", "origin ends", "origin hangs", "origin drains":
 		b.steps = append(b.steps, step{verb: verb})

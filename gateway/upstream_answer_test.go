@@ -203,6 +203,7 @@ func TestAnswerVectorsTwoClients(t *testing.T) {
 		if g := a.ask("POST", "/pay", "attack", "x"); g.err != nil || g.status == 200 && !strings.Contains(v.wire, g.body) && !strings.Contains(v.wire, "chunked") {
 			t.Errorf("%s %d: %q got %v", v.file, i, v.wire, g)
 		}
+		until(t, "the end of the connection arrived", func() bool { _, quiet := f.up.idle(); return quiet == 0 })
 		b.wantAnswer("POST", "b")
 		a.wantAnswer("GET", "a")
 		if n := o.executed("attack"); n != 1 {
