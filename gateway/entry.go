@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // Entry is what stands between a listener's sockets and the first request. The
@@ -95,7 +97,9 @@ func (g *Gateway) reveal(c *guardedConn, e Entry) {
 		err = c.socket.SetReadDeadline(time.Time{})
 	}
 	if err != nil {
-		g.turnAway(c, reasonOf(err))
+		reason := reasonOf(err)
+		g.complain(c, reason)
+		g.turnAway(c, reason)
 		return
 	}
 	peer := peerOf(c.socket.RemoteAddr())
@@ -110,6 +114,21 @@ func reasonOf(err error) string {
 		return reasoned.Reason()
 	}
 	return "" // the connection itself failed
+}
+
+// complainEvery is the pause between complaints about balancers: one that is set
+// up wrongly is wrong on every connection.
+const complainEvery = time.Minute
+
+// complain tells the operator that a balancer of theirs is refused; clients hear
+// nothing that would say why.
+func (g *Gateway) complain(c *guardedConn, reason string) {
+	now, last := time.Now().UnixNano(), g.complained.Load()
+	if reason == "" || last != 0 && now-last < int64(complainEvery) || !g.complained.CompareAndSwap(last, now) {
+		return
+	}
+	g.options.Logger.Warn("a connection from a trusted proxy is refused; said at most once a minute, the metric counts them",
+		zap.String("reason", reason), zap.Stringer("proxy", peerOf(c.socket.RemoteAddr())))
 }
 
 // turnAway closes a connection that was counted in but is not let in.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -229,6 +230,9 @@ func TestMissingProxyHeaderIsRefused(t *testing.T) {
 	c.ended()
 	if r.refusedFor(t, "proxy_header_missing") != 1 || r.refusedFor(t, "proxy_header_malformed") != 1 {
 		t.Error("they are not counted as what they are")
+	}
+	if log := r.words.String(); strings.Count(log, "trusted proxy is refused") != 1 || !strings.Contains(log, `"reason":"proxy_header_missing","proxy":"127.0.0.1"`) {
+		t.Errorf("the operator is told %q", log)
 	}
 }
 

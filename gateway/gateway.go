@@ -151,6 +151,8 @@ type Gateway struct {
 	stage    *stage   // that takes new connections; nil before Serve
 	retired  []*stage // that connections which began there may still be on
 	over     bool     // Shutdown has been called
+
+	complained atomic.Int64 // when a balancer was complained of, in Unix nanoseconds
 }
 
 // New makes a gateway that has no plan yet and serves nobody: Apply gives it
