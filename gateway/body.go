@@ -90,6 +90,32 @@ func (x *exchange) readData(p []byte) (n int, err error) {
 	return n, nil
 }
 
+// serverBuffer is how much of an announced body the server gathers before it
+// writes, head included: fasthttp's default.
+const serverBuffer = 4 << 10
+
+// awaitBody waits for the first bytes of a body that will be streamed, and
+// leaves them where they are. The server passes a head on only together with what
+// comes behind it, so this costs no time, and a body that breaks before that is a
+// clean 502 and not a connection that ends without a word.
+func (x *exchange) awaitBody() error {
+	for x.chunk != notChunked && x.chunk != chunkData && !x.whole {
+		if err := x.readFraming(); err != nil {
+			return err
+		}
+	}
+	enough := min(x.left, serverBuffer)
+	if x.chunk == chunkData {
+		enough = 1 // each chunk is passed on as it comes
+	}
+	for !x.whole && int64(x.w-x.r) < enough {
+		if err := x.fill(); err != nil {
+			return cut(err)
+		}
+	}
+	return nil
+}
+
 // readFraming reads one line of chunked framing.
 func (x *exchange) readFraming() error {
 	text, err := x.readLine()

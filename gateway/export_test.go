@@ -8,3 +8,10 @@ func (g *Gateway) UpstreamPools(name string) (open, idle, quiet, busy int) {
 	idle, quiet = u.idle()
 	return int(u.open.Load()), idle, quiet, len(u.slots)
 }
+
+// Trust forgets that an upstream's targets said something unasked.
+func (g *Gateway) Trust(name string) {
+	for _, b := range g.current.Load().upstreams[name].targets {
+		b.aloneTo.Store(0)
+	}
+}

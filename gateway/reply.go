@@ -31,7 +31,11 @@ func (x *exchange) deliver(resp *fasthttp.Response, p *passage) (streamed bool, 
 	streams := p.route.stream && !x.whole &&
 		(a.length > streamFrom || a.chunked && p.header.IsHTTP11())
 	x.allowed = -1
-	if !streams {
+	if streams {
+		if err := x.awaitBody(); err != nil {
+			return false, x.fail(err)
+		}
+	} else {
 		switch err := x.readBody(x.upstream.spec.MaxResponse); {
 		case err == nil:
 		case err != faultMemory:
