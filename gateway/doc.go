@@ -7,10 +7,11 @@
 // methods it needs of those who do, and is handed them in Options.
 //
 // Read handle in judge.go first: it is the life of one request, top to bottom.
-// The file names say the rest: head and target decide what may be a request at
-// all, routes and peer where it belongs and where it comes from, limit how many
-// of them, forward and its neighbours what the upstream sees, record, metrics
-// and refusals what is said about it afterwards.
+// The file names say the rest: entry, guard and stage bring a connection to it,
+// head and target decide what may be a request at all, routes and peer where it
+// belongs and where it comes from, limit how many of them, forward and its
+// neighbours what the upstream sees, record, metrics and refusals what is said
+// about it afterwards.
 //
 // Promises of the path, each a test here: nothing of ours is allocated on a
 // hit, the bytes that were judged are the bytes that are forwarded, nothing

@@ -58,15 +58,6 @@ func (s sockets) load(path string, environ []string) (*configs.Config, []configs
 	return cfg, nil
 }
 
-// close closes what nobody has taken.
-func (s sockets) close() error {
-	var all []error
-	for _, l := range s {
-		all = append(all, l.Close())
-	}
-	return errors.Join(all...)
-}
-
 // listen gives the socket of a key: systemd's, or one of our own. What most
 // often keeps us from that is said together with what would do.
 func (h *house) listen(name, key, address string) (net.Listener, error) {
