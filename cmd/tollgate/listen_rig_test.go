@@ -64,7 +64,12 @@ func (a *ca) sign(template *x509.Certificate) ([]byte, *ecdsa.PrivateKey) {
 // writes it with its key as NAME.crt and NAME.key.
 func (a *ca) issue(dir, name string) tls.Certificate {
 	a.t.Helper()
-	der, key := a.sign(&x509.Certificate{DNSNames: []string{"gateway.test"}, NotAfter: time.Now().Add(500 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+	return a.issueUntil(dir, name, time.Now().Add(500*time.Hour))
+}
+
+func (a *ca) issueUntil(dir, name string, end time.Time) tls.Certificate {
+	a.t.Helper()
+	der, key := a.sign(&x509.Certificate{DNSNames: []string{"gateway.test"}, NotAfter: end, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}})
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // edgeConfig is a site behind a balancer that speaks the PROXY protocol, with TLS
@@ -132,13 +133,20 @@ func TestCertificatesAreRenewedWhileServing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	site.issue(dir, "front")
+	site.issueUntil(dir, "ended", time.Now().Add(-time.Minute))
+	write(t, file, strings.ReplaceAll(string(text), "front.", "ended."))
+	refused = p.metric("tollgate_config_reloads_total", "refused")
+	p.signal(syscall.SIGHUP)
+	p.eventually("the refusal of a certificate that has ended", func() bool {
+		return p.metric("tollgate_config_reloads_total", "refused") == refused+1 && strings.Contains(p.stderr.String(), "has expired")
+	})
 	moved := site.issue(dir, "moved")
 	write(t, file, strings.ReplaceAll(string(text), "front.", "moved."))
 	p.signal(syscall.SIGHUP)
 	shows(fromClient, p.gateway, moved)
 	shows(fromClient, p.gateway, site.issue(dir, "moved")) // the new files are watched
 
-	site.issue(dir, "front")
 	write(t, file, strings.Replace(strings.ReplaceAll(string(text), edgeAdmin, "admin: {listen: 127.0.0.1:0}"), "proxy_protocol: v1v2", "proxy_protocol: off", 1))
 	p.signal(syscall.SIGHUP)
 	p.eventually("word that TLS and PROXY stay as they are", func() bool {
