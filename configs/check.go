@@ -72,6 +72,9 @@ func (r *reader) checkRates(c *Rate) {
 			r.fail(rate.key, "%v", err)
 		}
 	}
+	if _, err := policy.ParseQuota(c.Quota); err != nil {
+		r.fail("rate.quota", "%v", err)
+	}
 }
 
 func (r *reader) checkStore(c *Config) {

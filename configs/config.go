@@ -131,6 +131,8 @@ type Throttle struct {
 type Rate struct {
 	PerToken string `yaml:"per_token"`
 	PerIP    string `yaml:"per_ip"`
+	Quota    string `yaml:"quota"`   // of tokens without one of their own, in the words of policy.ParseQuota
+	Headers  bool   `yaml:"headers"` // answers tell what is left
 }
 
 // Log is what goes to standard error.

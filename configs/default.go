@@ -27,6 +27,7 @@ func Default() Config {
 			MaxRequestsPerConn: 1000,
 		},
 		AuthThrottle: Throttle{Failures: 20, Window: time.Minute},
+		Rate:         Rate{Headers: true},
 		Log:          Log{Level: "info", Access: true, Format: "json"},
 		Endpoints: Endpoints{
 			Token:    "/api/token",

@@ -32,6 +32,7 @@ type exchange struct {
 	tainted  bool // the connection must not be used again, whatever comes
 	whole    bool // the answer was read to its announced end
 
+	limited bool       // the answer tells what is left of our limits, not of the upstream's
 	left    int64      // of the body, or of the chunk being read
 	chunk   chunkState // where we are in chunked framing
 	framing int        // bytes of the trailer section so far

@@ -121,7 +121,30 @@ func (x *explainer) walk() token.Reason {
 	if r := p.subject(); r != token.Allowed {
 		return r
 	}
-	return x.note(15, "rate", p.hasPermit(&p.source), "")
+	if r := x.note(15, "rate", p.waits(p.gateway.permits.empty(&p.snapshot.rates, p.principal.Live, &p.source, p.now)), ""); r != token.Allowed {
+		return r
+	}
+	return x.quota()
+}
+
+// quota looks at what is left of the quotas, and counts nothing.
+func (x *explainer) quota() token.Reason {
+	p := x.passage
+	for l := p.principal.Live; l != nil; l = l.Parent {
+		q := p.snapshot.rates.quotaOf(l)
+		if q == (policy.Quota{}) {
+			continue
+		}
+		day, month, known := p.gateway.tally.ask(l.Handle, token.At(p.now))
+		if !known {
+			return x.note(6, "decidable", token.CannotDecide, "what was used of the quota cannot be known just now")
+		}
+		detail := "of " + q.String() + " used: " + strconv.FormatInt(day, 10) + " today, " + strconv.FormatInt(month, 10) + " this month"
+		if r := x.note(15, "quota", p.ends(overdrawn(q, day, month, token.At(p.now))), detail); r != token.Allowed {
+			return r
+		}
+	}
+	return token.Allowed
 }
 
 // note adds a check of the gateway's own rows to the trace.

@@ -55,7 +55,7 @@ func (g *Gateway) forward(p *passage) token.Reason {
 		return token.Overloaded
 	}
 	x := acquireExchange()
-	x.parcel = parcel
+	x.parcel, x.limited = parcel, p.counted && p.tellsLimits()
 	x.deadline, x.tour.now = began.Add(timeout), began
 	x.outgoing.fill(p)
 	x.tour.caller = x.outgoing.merchant

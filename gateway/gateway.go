@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -71,6 +72,7 @@ type Options struct {
 	Dialects   []Dialect
 	Problem    Refuser // words refusals of rows 1 and 2, where no dialect is known yet
 	Whoami     Whoami  // nil: Plan.Whoami must be empty
+	Quotas     Quotas  // nil: no request of a token with a quota can be decided
 	AccessLog  io.Writer
 	Logger     *zap.Logger
 	Registerer prometheus.Registerer
@@ -139,6 +141,7 @@ type Gateway struct {
 	handover  handover
 	permits   *permits
 	bodies    budget
+	tally     *tally
 	meters    *meters
 	suspects  suspects
 	unrouted  *routeMeters // of requests that no route took
@@ -164,7 +167,7 @@ func New(o Options) (*Gateway, error) {
 	if o.Signatures == nil {
 		o.Signatures, _ = o.Verifier.(Signatures)
 	}
-	g := &Gateway{options: o, dialects: map[string]Dialect{}, permits: newPermits(o.Now())}
+	g := &Gateway{options: o, dialects: map[string]Dialect{}, permits: newPermits(o.Now()), tally: newTally(o.Quotas)}
 	for _, d := range o.Dialects {
 		if g.dialects[d.Name()] != nil {
 			return nil, fmt.Errorf("gateway: two dialects are called %q", d.Name())
@@ -211,6 +214,12 @@ func (g *Gateway) SetReady(ready bool) { g.ready.Store(ready) }
 func (g *Gateway) Ready() bool {
 	return g.ready.Load() && !g.draining.Load() && g.current.Load() != nil && !g.stale()
 }
+
+// FlushQuotas writes what requests used of quotas since the last time. Call it
+// every second or so, and once behind Shutdown: what is not written when the
+// process ends is forgotten. After an error nothing is lost; at worst, where
+// nobody knows whether it was written, something is counted twice.
+func (g *Gateway) FlushQuotas(ctx context.Context) error { return g.tally.flush(ctx) }
 
 // CountReload counts a reload of the configuration and whether it was applied.
 func (g *Gateway) CountReload(applied bool) {

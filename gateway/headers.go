@@ -21,6 +21,7 @@ const (
 	naming              // says whose a signature is: crosses where the route reads none
 	connection          // stays, and nominates others
 	content             // describes the body that was judged: crosses whatever nominates it
+	limits              // says what is left of a rate: crosses where we say nothing of ours
 )
 
 // The most fields a client's Connection header may nominate. Real ones nominate
@@ -88,6 +89,8 @@ func homeward(folded []byte) crossing {
 		"date", // ours
 		"server", "x-powered-by", "alt-svc", "x-request-id":
 		return stays
+	case "ratelimit", "ratelimit-policy":
+		return limits
 	}
 	if hasPrefix(folded, "x-tollgate-") || hasPrefix(folded, "proxy-") {
 		return stays

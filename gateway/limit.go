@@ -81,18 +81,23 @@ func (l *limiter[K]) take(key K, rate policy.Rate, now time.Time) (wait time.Dur
 	}
 }
 
-// remaining is how many permits are there at once.
-func (l *limiter[K]) remaining(key K, rate policy.Rate, now time.Time) int {
+// remaining is how many permits are there at once, and how long it is until
+// there is one more; 0: there are as many as there can be.
+func (l *limiter[K]) remaining(key K, rate policy.Rate, now time.Time) (n int, more time.Duration) {
 	shard := l.shard(key)
 	shard.mutex.RLock()
 	b := shard.buckets[key]
 	shard.mutex.RUnlock()
 	if b == nil {
-		return rate.Burst
+		return rate.Burst, 0
 	}
 	each := rate.Per.Nanoseconds() / int64(rate.Count)
 	missing := max(b.full.Load()-l.at(now), 0)
-	return max(rate.Burst-int((missing+each-1)/each), 0)
+	if missing == 0 {
+		return rate.Burst, 0
+	}
+	n = max(rate.Burst-int((missing+each-1)/each), 0)
+	return n, time.Duration(missing - int64(rate.Burst-n-1)*each)
 }
 
 // next is the algorithm: from when a bucket will be full to when it will be
@@ -151,6 +156,8 @@ func (s *limiterShard[K]) sweep(now int64) bool {
 type rates struct {
 	perToken policy.Rate
 	perIP    policy.Rate
+	quota    policy.Quota
+	told     bool // in RateLimit fields
 }
 
 // rated is what compiled rules tell of a token's own rate.
@@ -168,6 +175,26 @@ func (r *rates) rateOf(l *token.Live) policy.Rate {
 		return r.perToken
 	}
 	return policy.Rate{}
+}
+
+// metered is what compiled rules tell of a token's own quota.
+type metered interface{ Quota() policy.Quota }
+
+// quotaOf is the quota of one live record, like rateOf. The users of a merchant
+// have none: there is no token to count for.
+func (r *rates) quotaOf(l *token.Live) policy.Quota {
+	if l.Handle == "" {
+		return policy.Quota{}
+	}
+	if own, ok := l.Rules.(metered); ok {
+		if quota := own.Quota(); quota != (policy.Quota{}) {
+			return quota
+		}
+	}
+	if l.Parent == nil {
+		return r.quota
+	}
+	return policy.Quota{}
 }
 
 // permits holds the buckets that a request needs a permit of: those of its
@@ -239,7 +266,7 @@ func (s *permits) remaining(r *rates, l *token.Live, now time.Time) int {
 	least := -1
 	for ; l != nil; l = l.Parent {
 		if rate := r.rateOf(l); rate.Per != 0 {
-			if n := s.tokens.remaining(bucketOf(l), rate, now); least < 0 || n < least {
+			if n, _ := s.tokens.remaining(bucketOf(l), rate, now); least < 0 || n < least {
 				least = n
 			}
 		}

@@ -31,12 +31,19 @@ func TestRateHoldsOverEveryStretch(t *testing.T) {
 		var granted []time.Time
 		for range 60 {
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(2*each)).Draw(t, "pause")))
-			look, left := s.tokens.peek("tok_a", rate, now), s.tokens.remaining("tok_a", rate, now)
+			look := s.tokens.peek("tok_a", rate, now)
+			left, more := s.tokens.remaining("tok_a", rate, now)
+			if before, _ := s.tokens.remaining("tok_a", rate, now.Add(more-1)); more > 0 && before != left {
+				t.Fatalf("%d are left, and %d a moment before there is to be one more", left, before)
+			}
+			if after, _ := s.tokens.remaining("tok_a", rate, now.Add(more)); more > 0 && after != left+1 || more == 0 && left != rate.Burst {
+				t.Fatalf("%d of %d are left, and %d when there is to be one more", left, rate.Burst, after)
+			}
 			wait := s.tokens.take("tok_a", rate, now)
 			if look != wait {
 				t.Fatalf("looking says %v, taking %v", look, wait)
 			}
-			if after := s.tokens.remaining("tok_a", rate, now); (left > 0) != (wait == 0) || wait == 0 && after != left-1 {
+			if after, _ := s.tokens.remaining("tok_a", rate, now); (left > 0) != (wait == 0) || wait == 0 && after != left-1 {
 				t.Fatalf("%d left, waited %v, %d left", left, wait, after)
 			}
 			if wait == 0 {

@@ -57,6 +57,7 @@ type passage struct {
 	judged  policy.Case
 	verdict policy.Verdict
 	trace   *policy.Trace // nil but in Explain
+	counted bool          // row 15 let it pass, and counted it
 	retryIn int           // seconds; 0: the reason's own
 
 	refusal token.Refusal

@@ -20,10 +20,12 @@ type Plan struct {
 	Whoami          string         // path of the caller's own card; "": off
 	TrustedProxies  []netip.Prefix
 	ForwardedHeader ForwardedHeader
-	PerTokenRate    policy.Rate // for tokens without a rate of their own; zero: none
-	PerIPRate       policy.Rate // zero: none
-	Limits          *Limits     // nil: those of Options; connections that are open keep the limits they began with, but for bodies
-	Quiet           bool        // no access log is written
+	PerTokenRate    policy.Rate  // for tokens without a rate of their own; zero: none
+	PerIPRate       policy.Rate  // zero: none
+	Quota           policy.Quota // of tokens without one of their own; zero: none
+	RateHeaders     bool         // answers tell what is left of rates and quotas
+	Limits          *Limits      // nil: those of Options; connections that are open keep the limits they began with, but for bodies
+	Quiet           bool         // no access log is written
 }
 
 // EndpointSpec puts an endpoint of our own at an exact path, on every host.

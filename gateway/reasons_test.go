@@ -107,6 +107,9 @@ func reasonCases() []reasonCase {
 		{reason: token.PaymentMethodNotAllowed, keeps: true, header: scope, body: `"method":"cashout"`, arrange: post(strings.Replace(goodBody, "collect", "cashout", 1))},
 		{reason: token.PhoneNotAllowed, keeps: true, header: scope, body: `"phone":"+***********01"`, arrange: post(strings.Replace(goodBody, "+2250707070707", "+2250701010101", 1))},
 		{reason: token.PhoneNotAllowed, name: "disabled", keeps: true, header: scope, arrange: post(strings.Replace(goodBody, "+2250707070707", "+2250708080808", 1))},
+		{reason: token.QuotaExceeded, keeps: true, options: []rigOption{withOptions(func(o *gateway.Options) { o.Quotas = usedUp{} })}, arrange: func(t *testing.T, r *rig) string {
+			return request("POST", "/v1/payments/1", goodBody, bearer(r.roster.add(t, "metered", func(_ *token.Live, b *token.Bounds) { b.Quota = "5/month" })), jsonType)
+		}},
 		{reason: token.RateLimited, header: map[string]string{"Retry-After": "3600"}, arrange: func(t *testing.T, r *rig) string {
 			key := r.roster.add(t, "asker", func(_ *token.Live, b *token.Bounds) { b.Rate = "1/h" })
 			text := request("POST", "/v1/payments/1", goodBody, bearer(key), jsonType)
@@ -192,8 +195,7 @@ func answering(r *rig, serve func(net.Conn)) string {
 func TestEveryReasonIsAnsweredCountedAndLogged(t *testing.T) {
 	covered := map[token.Reason]bool{token.RequestTimeout: true, // TestSlowRequestsEnd
 		token.UpstreamSaturated: true, // the upstream's own tests
-		token.QuotaExceeded:     true, // pending: quotas in the gateway
-		token.Overloaded:        true, // pending: the budget of bodies in flight
+		token.Overloaded:        true, // TestOverloadedBodyIsShedUnread
 	}
 	for _, c := range reasonCases() {
 		covered[c.reason] = true

@@ -17,6 +17,12 @@ func (p *passage) finish() {
 	g := p.gateway
 	resp := &p.ctx.Response
 	resp.Header.SetBytesV("X-Request-Id", p.requestID[:])
+	now := g.options.Now()
+	if p.counted || p.record.reason == token.RateLimited || p.record.reason == token.QuotaExceeded {
+		if p.tellsLimits() {
+			p.tellLimits(now)
+		}
+	}
 	if g.draining.Load() {
 		resp.SetConnectionClose() // so that no client is about to reuse it when the listeners close
 	}
@@ -40,7 +46,7 @@ func (p *passage) finish() {
 	} else if p.record.bytesOut == 0 {
 		p.record.bytesOut = int64(len(resp.Body()))
 	}
-	took := g.options.Now().Sub(p.now)
+	took := now.Sub(p.now)
 	p.count(took)
 	if g.accessLog != nil && !p.snapshot.quiet {
 		p.line = p.appendLine(p.line[:0], took)

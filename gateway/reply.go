@@ -162,6 +162,10 @@ func (x *exchange) copyHead(resp *fasthttp.Response) {
 			}
 		case content:
 			resp.Header.AddBytesKV(l.name, l.value)
+		case limits:
+			if !x.limited && !isNominated(l.name, nominated) {
+				resp.Header.AddBytesKV(l.name, l.value)
+			}
 		}
 	}
 	resp.Header.EnableNormalizing()

@@ -107,7 +107,7 @@ func (g *Gateway) retire(old, next *snapshot) {
 func (g *Gateway) compile(plan *Plan, old *snapshot) (*snapshot, error) {
 	s := &snapshot{
 		peers:     newPeers(plan.ForwardedHeader, plan.TrustedProxies),
-		rates:     rates{perToken: plan.PerTokenRate, perIP: plan.PerIPRate},
+		rates:     rates{perToken: plan.PerTokenRate, perIP: plan.PerIPRate, quota: plan.Quota, told: plan.RateHeaders},
 		limits:    g.limitsOf(plan),
 		quiet:     plan.Quiet,
 		upstreams: map[string]*servedUpstream{},

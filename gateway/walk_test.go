@@ -51,7 +51,7 @@ func newWalker(t testing.TB) *walker {
 	catalogue, err := configs.ShippedCatalogue()
 	fatal(t, err)
 	bounds := token.Bounds{
-		IPRanges: []string{"192.0.2.0/24"}, Methods: []string{"POST"}, Permissions: []string{"payments:write"}, Rate: "1000000/s",
+		IPRanges: []string{"192.0.2.0/24"}, Methods: []string{"POST"}, Permissions: []string{"payments:write"}, Rate: "1000000/s", Quota: "1000000000000/day 1000000000000/month",
 		Composition: token.Composition{"CI": {"ORANGE": {"collect"}}, "ML": {"ORANGE": {"collect"}}},
 		Restricts:   token.Restricts{Composition: true, Phones: true, IP: true, Methods: true},
 	}
@@ -75,7 +75,7 @@ func newWalker(t testing.TB) *walker {
 	verifier, err := auth.New(auth.Options{Memory: w.cache, Loader: oneToken{principal}, Keys: keys, Issuer: "tollgate", Throttle: throttle, Uses: uses})
 	fatal(t, err)
 	w.gateway, err = New(Options{Verifier: verifier, Dialects: []Dialect{paymentdialect.Dialect{}, oauth.Dialect{}}, Problem: wire.Problem{},
-		AccessLog: io.Discard, Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(), Now: time.Now, Rand: rand.Reader})
+		Quotas: newKeeper(), AccessLog: io.Discard, Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(), Now: time.Now, Rand: rand.Reader})
 	fatal(t, err)
 	spec, faults := policy.ParseFacts(policy.FactsText{Country: []string{"json:/payer/country"}, Operator: []string{"json:/payer/operator"},
 		Method: []string{"json:/method"}, Phone: []string{"json:/payer/phone"}})
@@ -88,7 +88,7 @@ func newWalker(t testing.TB) *walker {
 		Upstreams: map[string]UpstreamSpec{"payments": {Targets: []string{"http://127.0.0.1:1"}}},
 		Routes: []RouteSpec{{Path: "/v1/payments/{id}", Methods: []string{"POST"}, Upstream: "payments", Dialects: []string{"oauth", "payment"}, Facts: program,
 			Rule: policy.RouteRule{Environment: token.EnvLive, Permission: "payments:write", Facts: policy.FactsRead}}},
-		PerIPRate: policy.Rate{Count: 1000000, Per: time.Second, Burst: 1000000},
+		PerIPRate: policy.Rate{Count: 1000000, Per: time.Second, Burst: 1000000}, RateHeaders: true,
 	}))
 	t.Cleanup(func() { w.gateway.Shutdown(context.Background()) })
 
@@ -136,7 +136,7 @@ func (w *walker) judge() token.Reason {
 
 // On a cache hit nothing of ours is allocated from the first byte of the head to
 // the last of the log line: scan, match, present, verify, facts, decide, rate,
-// metrics and log, with a body of 512 bytes and four facts.
+// quota and what is left of them, metrics and log, with a body of 512 bytes and four facts.
 func TestWalkAllocatesNothing(t *testing.T) {
 	if underRace {
 		t.Skip("the race detector allocates on its own")

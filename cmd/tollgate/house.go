@@ -198,13 +198,18 @@ func (h *house) openAuth(context.Context) (err error) {
 func (h *house) openGateway(context.Context) (err error) {
 	cfg := h.config.Load()
 	h.gateway, err = gateway.New(gateway.Options{
-		Verifier: h.verifier, Examiner: h.verifier, Dialects: dialects(), Problem: wire.Problem{}, Whoami: wire.Whoami{},
+		Verifier: h.verifier, Examiner: h.verifier, Dialects: dialects(), Problem: wire.Problem{}, Whoami: wire.Whoami{}, Quotas: h.store,
 		Catalogue: h.catalogue, AccessLog: h.accessLog, Logger: h.log, Registerer: h.registry, Now: time.Now, Rand: rand.Reader, Stale: h.stale,
 		Balancer: h.suspect,
 	})
 	if err != nil {
 		return err
 	}
+	h.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return h.gateway.FlushQuotas(ctx)
+	})
 	plan, err := h.plan(cfg, h.keys.Publishes())
 	if err != nil {
 		return err

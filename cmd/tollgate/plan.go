@@ -33,6 +33,10 @@ func planOf(cfg *configs.Config, catalogue *policy.Catalogue, own []gateway.Endp
 	if plan.PerIPRate, err = rateOf("rate.per_ip", cfg.Rate.PerIP); err != nil {
 		return plan, err
 	}
+	plan.RateHeaders = cfg.Rate.Headers
+	if plan.Quota, err = policy.ParseQuota(cfg.Rate.Quota); err != nil {
+		return plan, fmt.Errorf("rate.quota: %w", err)
+	}
 	for name, u := range cfg.Upstreams {
 		spec := upstreamOf(&u)
 		if spec.TLS, err = upstreamTLSOf(&u.TLS); err != nil {

@@ -128,7 +128,8 @@ func (h *house) serve(ctx context.Context) (s *running, err error) {
 		ErrorLog: zap.NewStdLog(h.log.Named("admin").WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
 	}
 	s.workers.Go(func() { h.store.Follow(ctx) })
-	s.workers.Go(func() { h.flushUses(ctx) })
+	s.workers.Go(func() { h.flush(ctx, flushEvery, "last uses are not written", h.uses.Flush) })
+	s.workers.Go(func() { h.flush(ctx, flushQuotasEvery, "uses of quotas are not written", h.gateway.FlushQuotas) })
 	s.workers.Go(func() { h.watchBalancers(ctx) })
 	s.workers.Go(func() { h.hooks.Run(ctx) })
 	s.workers.Go(func() { h.notify.Beat(ctx) })
@@ -188,16 +189,22 @@ func (h *house) warm(ctx context.Context) error {
 // the back office promises.
 const flushEvery = 20 * time.Second
 
-func (h *house) flushUses(ctx context.Context) {
-	tick := time.NewTicker(flushEvery)
+// flushQuotasEvery is how often uses of quotas are: what came in since the last
+// time is what a crash forgets.
+const flushQuotasEvery = time.Second
+
+// flush writes now and then, until ctx ends: what is left is written when the
+// house closes.
+func (h *house) flush(ctx context.Context, every time.Duration, failed string, write func(context.Context) error) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return // what is left is written when the house closes
+			return
 		case <-tick.C:
-			if err := h.uses.Flush(ctx); err != nil {
-				h.log.Warn("last uses are not written", zap.Error(err))
+			if err := write(ctx); err != nil {
+				h.log.Warn(failed, zap.Error(err))
 			}
 		}
 	}
