@@ -130,9 +130,9 @@ var singletons = []string{"Content-Type", "Content-Encoding", "Content-Location"
 	"Range", "If-Range", "If-Modified-Since", "If-Unmodified-Since", "Max-Forwards", "Idempotency-Key", "X-Environment", "Connection"}
 
 // whose is what an identity has to say.
-type whose struct{ handle, merchant, environment, client string }
+type whose struct{ handle, merchant, environment, client, proto string }
 
-var goodKey = whose{"tok_good00000000", "mer_good00000000", "live", "127.0.0.1"}
+var goodKey = whose{"tok_good00000000", "mer_good00000000", "live", "127.0.0.1", "http"}
 
 var requestIDText = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
@@ -140,7 +140,7 @@ var requestIDText = regexp.MustCompile(`^[0-9a-f]{32}$`)
 // word of the client's, in no spelling that folds to one.
 func (q *strictRequest) identity(want whose) error {
 	for name, value := range map[string]string{"X-Tollgate-Token": want.handle, "X-Tollgate-Merchant": want.merchant, "X-Tollgate-Environment": want.environment,
-		"X-Forwarded-For": want.client, "X-Forwarded-Proto": "http"} {
+		"X-Forwarded-For": want.client, "X-Forwarded-Proto": want.proto} {
 		if all := q.values(name); len(all) != 1 || all[0] != value {
 			return fmt.Errorf("%s is %q, want %s once", name, all, value)
 		}
@@ -196,6 +196,7 @@ func (f field) crosses() error {
 // them it belongs to.
 type judge struct {
 	url    string
+	want   whose // every request is theirs
 	mu     sync.Mutex
 	count  int      // requests so far: the number of the last
 	seen   []string // targets of those that were not told yet
@@ -209,7 +210,7 @@ func newJudge(t testing.TB) *judge {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	j := &judge{url: "http://" + l.Addr().String()}
+	j := &judge{url: "http://" + l.Addr().String(), want: goodKey}
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -231,7 +232,7 @@ func (j *judge) serve(c net.Conn) {
 			return
 		}
 		if err == nil {
-			err = q.identity(goodKey)
+			err = q.identity(j.want)
 		}
 		n := j.note(q, err)
 		if err != nil {

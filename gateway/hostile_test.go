@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -26,6 +28,7 @@ type trial struct {
 	*rig
 	judge *judge
 	auth  string // the credential line of the key
+	reach func() (net.Conn, error)
 }
 
 func newTrial(t testing.TB, changes ...func(*gateway.Plan)) *trial {
@@ -39,7 +42,7 @@ func newTrial(t testing.TB, changes ...func(*gateway.Plan)) *trial {
 		}
 	}))
 	key := r.roster.add(t, "good", func(_ *token.Live, b *token.Bounds) { *b = token.Bounds{} })
-	return &trial{r, j, bearer(key) + "\r\n"}
+	return &trial{r, j, bearer(key) + "\r\n", func() (net.Conn, error) { return net.Dial("tcp", r.address) }}
 }
 
 // reply is one answer of those that came on a connection.
@@ -52,7 +55,7 @@ type reply struct {
 // send sends a request in pieces, says that it is done, and gathers every answer.
 func (r *trial) send(t testing.TB, pieces []string) (all []reply) {
 	t.Helper()
-	conn, err := net.Dial("tcp", r.address)
+	conn, err := r.reach()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +68,7 @@ func (r *trial) send(t testing.TB, pieces []string) (all []reply) {
 				break // refused early: the answer is what counts
 			}
 		}
-		conn.(*net.TCPConn).CloseWrite()
+		conn.(interface{ CloseWrite() error }).CloseWrite()
 	}()
 	br := bufio.NewReader(conn)
 	for {
@@ -160,6 +163,47 @@ func TestHostileRequests(t *testing.T) {
 		t.Errorf("after all of them: %+v", a)
 	}
 	t.Logf("%d runs", runs)
+}
+
+// A part of the corpus over TLS, and behind a balancer that speaks the PROXY
+// protocol and TLS: what stands in front of a request changes nothing of how it
+// is read, and the identity tells https and the balancer's word.
+func TestHostileRequestsOverTLS(t *testing.T) {
+	certificate := selfSigned(t)
+	roots := x509.NewCertPool()
+	roots.AddCert(certificate.Leaf)
+	server, client := &tls.Config{Certificates: []tls.Certificate{certificate}}, &tls.Config{RootCAs: roots, ServerName: "gateway.test"}
+	f := func(name, first string, want whose, entry func(*trial) gateway.Entry, changes ...func(*gateway.Plan)) {
+		t.Run(name, func(t *testing.T) {
+			r := newTrial(t, changes...)
+			address := r.behind(t, entry(r))
+			r.judge.want = want
+			r.reach = func() (net.Conn, error) {
+				conn, err := net.Dial("tcp", address)
+				if err != nil {
+					return nil, err
+				}
+				if _, err := io.WriteString(conn, first); err != nil {
+					return nil, err
+				}
+				return tls.Client(conn, client), nil
+			}
+			for i, a := range hostileCorpus(t) {
+				if i%5 != 0 {
+					continue
+				}
+				all, seen := r.check(t, cut(a.with(r.auth), i))
+				if len(all) == 0 || all[0].status != a.want || seen != a.seen {
+					t.Errorf("%s/%s: answered %+v and %d seen, want %d and %d", a.class, a.name, all, seen, a.want, a.seen)
+				}
+			}
+		})
+	}
+	over := goodKey
+	over.proto = "https"
+	f("TLS", "", over, func(*trial) gateway.Entry { return gateway.Entry{TLS: server} })
+	over.client = "192.0.2.77"
+	f("PROXY and TLS", "PROXY TCP4 192.0.2.77 192.0.2.1 5000 443\r\n", over, func(r *trial) gateway.Entry { return r.proxied(server) }, trustLoopback)
 }
 
 // cut cuts a short text into bytes, and a longer one at seven places.
