@@ -9,17 +9,20 @@ import (
 )
 
 // cargo is what a connection carries for the request under way: the part of the
-// budget that was taken for its body, and the body of its answer until that is
-// written. It belongs to the connection and not to the request, since fasthttp
-// calls nobody when a body ends in the middle, when 100 Continue cannot be sent,
-// or when an answer has been written, but always tells when the connection is
-// idle again or over. Only the goroutine that serves the connection uses it.
+// budget that was taken for its body, what its header phase found, and the body
+// of its answer until that is written. It belongs to the connection and not to
+// the request, since fasthttp calls nobody when a body ends in the middle, when
+// 100 Continue cannot be sent, or when an answer has been written, but always
+// tells when the connection is idle again or over. Only the goroutine that
+// serves the connection uses it.
 type cargo struct {
 	from   *budget
 	began  time.Time // when the headers of a request with a body were there
 	body   int64     // bytes taken for it
 	shed   bool      // there was no room for it
 	answer *parcel
+
+	finding finding // of the header phase, for the handler
 }
 
 // keptBody is the largest body buffer that a connection keeps for its next
@@ -44,6 +47,9 @@ func (c *cargo) unloadBody() {
 		c.body = 0
 	}
 	c.began, c.shed = time.Time{}, false
+	if c.finding.block != nil {
+		c.finding = finding{}
+	}
 }
 
 // unload gives everything back: the request is over.

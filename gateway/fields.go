@@ -44,6 +44,8 @@ const (
 	fieldIfUnmodifiedSince
 	fieldMaxForwards
 	fieldKinds
+
+	fieldNone fieldKind = 255 // no header at all
 )
 
 // fieldNames are the names, in lower case.
@@ -66,15 +68,15 @@ func (f fieldKind) single() bool {
 	return f != fieldXForwardedFor && f != fieldForwarded && f != fieldRequestID && f != fieldConnection
 }
 
-// fieldOf finds the header by its name, a token, whatever the case. Length, first
-// and last byte leave one candidate or none, so that an ordinary header costs one
-// comparison at most.
+// fieldOf finds the header by its name, whatever the case. Length, first and
+// last byte leave one candidate or none, so that an ordinary header costs one
+// comparison at most. What it finds is a token.
 func fieldOf(name []byte) fieldKind {
 	if len(name) < 4 || len(name) >= len(fieldSlots) {
 		return fieldOther
 	}
 	f := fieldSlots[len(name)][slotOf(name[0], name[len(name)-1])]
-	if f == fieldOther || !equalToken(name, fieldNames[f]) {
+	if f == fieldOther || !equalName(name, fieldNames[f]) {
 		return fieldOther
 	}
 	return f
@@ -98,25 +100,30 @@ var fieldSlots = func() (t [20][32]fieldKind) {
 	return t
 }()
 
-// equalToken compares a token with a name of letters and hyphens in lower case,
-// of its own length and of at least four bytes. Among the bytes of a token the
-// bit 0x20 makes no other one a letter or a hyphen.
-func equalToken(name []byte, lower string) bool {
-	const fold8, fold4 = 0x2020202020202020, 0x20202020
+// equalName compares with a name of letters and hyphens in lower case, of at
+// least four bytes, whatever the case of the letters.
+func equalName(name []byte, lower string) bool {
 	n := len(lower)
-	if n != len(name) {
+	switch {
+	case n != len(name):
 		return false
-	}
-	if n < 8 {
-		return load4(name)|fold4 == load4(lower) && load4(name[n-4:])|fold4 == load4(lower[n-4:])
+	case n < 8:
+		return equal4(load4(name), load4(lower)) && equal4(load4(name[n-4:]), load4(lower[n-4:]))
 	}
 	for i := 0; i+8 < n; i += 8 {
-		if load8(name[i:])|fold8 != load8(lower[i:]) {
+		if !equal8(load8(name[i:]), load8(lower[i:])) {
 			return false
 		}
 	}
-	return load8(name[n-8:])|fold8 == load8(lower[n-8:])
+	return equal8(load8(name[n-8:]), load8(lower[n-8:]))
 }
+
+// equal8 compares bytes of a name. The bit that makes a letter small is set in
+// those places only where lower has a letter, which its bit 0x40 tells, so that
+// nothing else comes to be equal to a hyphen.
+func equal8(name, lower uint64) bool { return name|lower>>1&0x2020202020202020 == lower }
+
+func equal4(name, lower uint32) bool { return name|lower>>1&0x20202020 == lower }
 
 func load4[T string | []byte](b T) uint32 {
 	_ = b[3]
@@ -197,26 +204,49 @@ func valueTable() (t [256]bool) {
 // CRLF. It is -1 where a byte comes first that may not stand in a value. It
 // looks at eight bytes at a time.
 func valueEnd(b []byte) int {
-	rest := b
-	for len(rest) >= 8 {
-		odd := controls(load8(rest))
+	i := 0
+	for i <= len(b)-8 {
+		odd := controls(load8(b[i : i+8]))
 		if odd == 0 {
-			rest = rest[8:]
+			i += 8
 			continue
 		}
-		rest = rest[bits.TrailingZeros64(odd)/8:]
-		if rest[0] != '\t' {
+		i += bits.TrailingZeros64(odd) / 8
+		if b[i] == '\r' {
 			break
 		}
-		rest = rest[1:]
+		if !isValueChar[b[i]] {
+			return -1
+		}
+		i++
 	}
-	for len(rest) > 0 && isValueChar[rest[0]] { // seldom more than seven that are left
-		rest = rest[1:]
+	for i < len(b) && isValueChar[b[i]] { // at most seven that are left
+		i++
 	}
-	if len(rest) < 2 || rest[0] != '\r' || rest[1] != '\n' {
+	if i+1 >= len(b) || b[i] != '\r' || b[i+1] != '\n' {
 		return -1
 	}
-	return len(b) - len(rest)
+	return i
+}
+
+// colonIn is the place of the first colon; -1 where there is none. It is
+// bytes.IndexByte for what is found within a few bytes.
+func colonIn(b []byte) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for i <= len(b)-8 {
+		x := load8(b[i:i+8]) ^ ones*':'
+		if zero := (x - ones) &^ x & high; zero != 0 { // its lowest mark is right
+			return i + bits.TrailingZeros64(zero)/8
+		}
+		i += 8
+	}
+	for ; i < len(b); i++ {
+		if b[i] == ':' {
+			return i
+		}
+	}
+	return -1
 }
 
 // controls marks the bytes below 0x20 and equal to 0x7f by their highest bit. It

@@ -138,7 +138,6 @@ type Gateway struct {
 	current   atomic.Pointer[snapshot] // what a request reads once, at its start
 	applying  sync.Mutex               // held by Apply: one at a time
 	passages  sync.Pool
-	handover  handover
 	permits   *permits
 	bodies    budget
 	tally     *tally

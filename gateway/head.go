@@ -52,12 +52,11 @@ func (h *head) scan(block []byte, line requestLine, forwarded ForwardedHeader) t
 		if lines == maxHeaderLines {
 			return token.HeadersTooLarge
 		}
-		name, value, rest, ok := scanLine(block)
-		if !ok || len(rest) == 0 {
+		f, _, value, rest := scanLine(block)
+		if f == fieldNone || len(rest) == 0 {
 			return token.MalformedRequest // the block ends in an empty line
 		}
 		block = rest
-		f := fieldOf(name)
 		if f == fieldOther {
 			continue
 		}
@@ -86,43 +85,26 @@ func (h *head) scan(block []byte, line requestLine, forwarded ForwardedHeader) t
 	return worst
 }
 
-// scanLine takes one line apart, the spaces around its value left on. ok is
-// false for one that is not `token ":" OWS value OWS CRLF`.
-func scanLine(block []byte) (name, value, rest []byte, ok bool) {
-	colon := nameEnd(block)
-	if colon < 0 {
-		return nil, nil, nil, false
+// scanLine takes one line apart and tells whose it is, the spaces around its
+// value left on; fieldNone where it is not `token ":" OWS value OWS CRLF`.
+func scanLine(block []byte) (f fieldKind, name, value, rest []byte) {
+	colon := colonIn(block)
+	if colon < 1 {
+		return fieldNone, nil, nil, nil
 	}
-	value = block[colon+1:]
+	name, value = block[:colon], block[colon+1:]
 	end := valueEnd(value)
-	if end < 0 {
-		return nil, nil, nil, false
+	if f = fieldOf(name); end < 0 || f == fieldOther && !isToken(name) {
+		return fieldNone, nil, nil, nil
 	}
-	return block[:colon], value[:end], value[end+2:], true
+	return f, name, value[:end], value[end+2:]
 }
 
 // cutLine takes the first line off a block that was scanned: the name, the
 // value without the spaces around it, and the rest. A nil name is the end.
 func cutLine(block []byte) (name, value, rest []byte) {
-	name, value, rest, ok := scanLine(block)
-	if !ok {
-		return nil, nil, nil
-	}
+	_, name, value, rest = scanLine(block)
 	return name, trimSpace(value), rest
-}
-
-// nameEnd is where the colon stands behind the token that b begins with; -1
-// where there is no such.
-func nameEnd(b []byte) int {
-	for i, c := range b {
-		if !isTokenChar[c] {
-			if c == ':' && i > 0 {
-				return i
-			}
-			break
-		}
-	}
-	return -1
 }
 
 // field judges one header by itself and notes what it says.
@@ -231,30 +213,39 @@ const maxHost = 255
 // validHost reports whether value is a host and an optional port, without user
 // information and without anything that a URL parser could take for more.
 func validHost(value []byte) bool {
-	name, port := splitPort(value)
-	if len(name) == 0 || len(value) > maxHost || len(port) > 6 {
+	if len(value) == 0 || len(value) > maxHost {
 		return false
 	}
+	if value[0] == '[' {
+		name, port := splitPort(value)
+		if len(name) == 0 || bytes.IndexByte(name, '%') >= 0 {
+			return false
+		}
+		_, ok := parseAddr(name[1 : len(name)-1])
+		return ok && validPort(port)
+	}
+	for i, c := range value {
+		if !isHostChar[c] {
+			return i > 0 && c == ':' && validPort(value[i:])
+		}
+	}
+	return true
+}
+
+// validPort reports whether port, colon included, is nothing, a colon alone or a
+// number that a port can have.
+func validPort(port []byte) bool {
 	number := 0
-	for _, c := range port[min(len(port), 1):] {
+	for i, c := range port {
+		if i == 0 {
+			continue // the colon
+		}
 		if c < '0' || c > '9' {
 			return false
 		}
 		number = number*10 + int(c-'0')
 	}
-	if number > 65535 {
-		return false
-	}
-	if name[0] == '[' {
-		_, ok := parseAddr(name[1 : len(name)-1])
-		return ok && bytes.IndexByte(name, '%') < 0
-	}
-	for _, c := range name {
-		if !isHostChar[c] {
-			return false
-		}
-	}
-	return true
+	return len(port) <= len(":65535") && number <= 65535
 }
 
 // isHostChar is what names of hosts are made of, in the network's DNS and in

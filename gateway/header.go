@@ -59,7 +59,9 @@ func (g *Gateway) receivedOn(c *cargo, h *fasthttp.RequestHeader) (config fastht
 	if c != nil && !c.reserve(&g.bodies, p.bodyWeight(), p.now) {
 		return refuseBody(h)
 	}
-	g.handover.leave(p)
+	if c != nil {
+		c.finding.keep(p)
+	}
 	return config
 }
 

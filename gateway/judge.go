@@ -81,7 +81,7 @@ func (p *passage) admit() token.Reason {
 // scan reads the header block, unless the header phase has read these very bytes
 // of this request and let them pass.
 func (p *passage) scan(line requestLine) token.Reason {
-	if p.conn != nil && !p.unread && p.header.ContentLength() != 0 && p.header.ContentLength() != -2 && p.gateway.handover.take(p) {
+	if p.cargo != nil && !p.unread && p.cargo.finding.take(p) {
 		return token.Allowed
 	}
 	return p.head.scan(p.header.RawHeaders(), line, p.snapshot.peers.header)

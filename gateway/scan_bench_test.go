@@ -101,13 +101,14 @@ func (p *memoryProxy) scan(t testing.TB, n int) {
 	defer second.release()
 	first.header, second.header = &p.header, &p.header
 	var o opening
+	var f finding
 	for range n {
 		o.watch(p.request[:1]) // as the server reads: a byte, and then what there is
 		o.watch(p.request[1:])
 		if first.scan(line) != token.Allowed {
 			t.Fatal("refused")
 		}
-		if g.handover.leave(first); !g.handover.take(second) {
+		if f.keep(first); !f.take(second) {
 			t.Fatal("not handed over")
 		}
 		if o.next(len(p.block), len(p.request)-len(p.block)-o.line); !o.plain() {
