@@ -15,7 +15,7 @@ import (
 func FuzzPatchBody(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"name":"x"}`, `{"Name":"x"}`, `{"name":"x","name":"y"}`, `{"composition":{"CI":{"OM":null}}}`,
-		`{"restricts":{"ip":false},"ip_whitelist":[]}`, `{"webhook":null,"expires_at":null,"mode":"monitor"}`,
+		`{"restricts":{"ip":false},"ip_whitelist":[]}`, `{"restricts":{"client_cert":false},"client_cert_sha256":["AB:CD"],"quota":"5/day 9/month"}`, `{"webhook":null,"expires_at":null,"mode":"monitor"}`,
 		`{"enabled":7,"allowed_methods":[1,"GET"],"x":{"y":[{}]}}`, `{"webhook":{"url":1}}`, "{\"name\":\"\xff\"}", `[[[[`,
 	} {
 		f.Add([]byte(seed))

@@ -59,6 +59,19 @@ func TestOpenAPIDocument(t *testing.T) {
 	for _, path := range []string{"/admin/docs", "/docs", "/schemas", "/admin/openapi.yaml", "/admin/openapi-3.0.json"} {
 		r.want(404, "GET", path, "")
 	}
+	for schema, members := range map[string][]string{
+		"TokenOrder": {"client_cert_sha256", "quota"}, "TokenPatch": {"client_cert_sha256", "quota", "restricts"},
+		"Token": {"client_cert_sha256", "quota", "quota_used", "restricts"}, "ExplainRequest": {"client_ip", "client_cert_sha256"},
+		"Restricts": {"client_cert"}, "RestrictsPatch": {"client_cert"},
+	} {
+		s, _ := schemas[schema].(map[string]any)
+		properties, _ := s["properties"].(map[string]any)
+		for _, member := range members {
+			if properties[member] == nil {
+				t.Errorf("%s lacks %s", schema, member)
+			}
+		}
+	}
 	order := schemas["TokenOrder"].(map[string]any)
 	if order["additionalProperties"] != false {
 		t.Error("an order seems to take members that are no fields")
