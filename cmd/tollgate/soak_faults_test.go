@@ -49,7 +49,7 @@ func TestSoakAFaultASecond(t *testing.T) {
 	done := after(length)
 	var all sync.WaitGroup
 	for i := range 8 {
-		all.Go(func() { l.drives(g.gateway, done, m.client(i)) })
+		all.Go(func() { l.drives(plainly(g.gateway), done, m.client(i)) })
 	}
 	memory := g.injure(o, m, done)
 	all.Wait()

@@ -25,6 +25,7 @@ type ledger struct {
 	answers    map[string]answered // by our request id
 	named      map[string]int      // status, by the name that the client gave
 	unanswered []string
+	refused    []error  // connections that were not taken
 	wrong      []string // answers that no fault excuses
 }
 
@@ -69,16 +70,16 @@ func (l *ledger) enter(a *asked, got reply, err error) {
 }
 
 // drives sends one request after the other, at a pace, on connections that are
-// kept, until done.
-func (l *ledger) drives(addr string, done <-chan struct{}, next func() *asked) {
+// kept, until done or until no connection is taken any more.
+func (l *ledger) drives(dial func() (net.Conn, error), done <-chan struct{}, next func() *asked) {
 	pace := time.NewTicker(8 * time.Millisecond)
 	defer pace.Stop()
 	for {
-		conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+		conn, err := dial()
 		if err != nil {
 			l.mu.Lock()
-			l.unanswered = append(l.unanswered, "no connection: "+err.Error())
-			l.mu.Unlock()
+			defer l.mu.Unlock()
+			l.refused = append(l.refused, err)
 			return
 		}
 		r := bufio.NewReader(conn)
@@ -105,6 +106,11 @@ func (l *ledger) drives(addr string, done <-chan struct{}, next func() *asked) {
 		}
 		conn.Close()
 	}
+}
+
+// plainly connects without TLS.
+func plainly(addr string) func() (net.Conn, error) {
+	return func() (net.Conn, error) { return net.DialTimeout("tcp", addr, 5*time.Second) }
 }
 
 // told is the gateway's own word on a request.
@@ -167,6 +173,16 @@ func (l *ledger) balance(t *testing.T, g *gate, o *faultyOrigin) {
 			t.Errorf("%s was answered %d; the log says %+v", a.name, a.status, e)
 		}
 	}
+	for _, err := range l.refused {
+		t.Errorf("a connection was refused: %v", err)
+	}
+	l.fine(t)
+	l.onceAtMost(t, o)
+}
+
+// fine wants every request answered, and as it may be.
+func (l *ledger) fine(t *testing.T) {
+	t.Helper()
 	for i, w := range l.wrong {
 		if t.Errorf("%s", w); i > 20 {
 			break
@@ -175,11 +191,10 @@ func (l *ledger) balance(t *testing.T, g *gate, o *faultyOrigin) {
 	if len(l.unanswered) > 0 {
 		t.Errorf("%d requests were not answered, such as\n%s", len(l.unanswered), strings.Join(l.unanswered[:min(10, len(l.unanswered))], "\n"))
 	}
-	l.onceAtMost(t, g, o)
 }
 
 // onceAtMost holds every name to the origin's account.
-func (l *ledger) onceAtMost(t *testing.T, g *gate, o *faultyOrigin) {
+func (l *ledger) onceAtMost(t *testing.T, o *faultyOrigin) {
 	t.Helper()
 	o.mu.Lock()
 	defer o.mu.Unlock()
