@@ -42,7 +42,12 @@ func (g *Gateway) ServeEntry(ln net.Listener, e Entry) error {
 	if err != nil {
 		return err
 	}
-	defer guarded.entering.Wait()
+	defer func() {
+		guarded.entering.Wait()
+		if guarded.ended != nil {
+			close(guarded.ended)
+		}
+	}()
 	for {
 		c, err := guarded.accept()
 		switch {
@@ -70,6 +75,7 @@ func (g *Gateway) guard(ln net.Listener) (*guard, error) {
 	if g.over {
 		return guarded, guarded.close()
 	}
+	guarded.ended = make(chan struct{})
 	g.guards = append(g.guards, guarded)
 	if g.stage == nil {
 		g.stage = g.newStage(s.limits)

@@ -32,6 +32,7 @@ type guard struct {
 	open       map[*guardedConn]struct{}
 	addresses  map[netip.Addr]int
 	acceptPace time.Duration // the pause after the first error in a row
+	ended      chan struct{} // closed when the last connection was handed over; nil: nobody accepts
 }
 
 const (
@@ -69,10 +70,10 @@ func (g *guard) accept() (*guardedConn, error) {
 		case c == nil:
 			g.refused.WithLabelValues("max_conns").Inc()
 			socket.Close()
-		case g.closing.Err() != nil: // close may not have seen it
-			c.Close()
-			return nil, net.ErrClosed
 		default:
+			if g.closing.Err() != nil {
+				g.lookAgain()
+			}
 			return c, nil
 		}
 	}
@@ -94,17 +95,59 @@ func (g *guard) wait(pause time.Duration) {
 	}
 }
 
-// close closes the listener, and the connections that have not told yet whose
-// they are: nobody's request is on them. The others live on. It may be called
-// again.
-func (g *guard) close() error {
+// quiet is a listener that can let nobody connect any more while those who wait
+// in its queue are accepted.
+type quiet interface {
+	Quieten() error
+	SetDeadline(time.Time) error
+}
+
+const (
+	lastLook    = 5 * time.Millisecond // an accept that finds nobody in the queue for so long is the last
+	lastArrival = time.Second          // for a client that connected to say whose connection it is
+)
+
+// lookAgain gives a quiet listener's queue time to show that it is empty.
+func (g *guard) lookAgain() {
+	if q, ok := g.listener.(quiet); ok {
+		_ = q.SetDeadline(time.Now().Add(lastLook)) // an error: it is closed
+	}
+}
+
+// close closes the listener once nobody waits in its queue, where that can be
+// had, and everybody who was accepted is with the server; then the connections
+// that have not told yet whose they are: nobody's request is on them. The others
+// live on. It may be called again.
+func (g *guard) close() (err error) {
 	if g.closing.Err() != nil {
 		return nil
 	}
 	g.stop()
-	err := g.listener.Close()
+	q, ok := g.listener.(quiet)
+	if ok = ok && q.Quieten() == nil; ok {
+		g.lookAgain()
+	} else {
+		err = g.listener.Close()
+	}
+	g.awaitEnd()
+	if ok {
+		err = g.listener.Close()
+	}
 	g.closeWhere(func(c *guardedConn) bool { return !c.settled })
 	return err
+}
+
+// awaitEnd waits for whoever accepts to have done so for the last time.
+func (g *guard) awaitEnd() {
+	if g.ended == nil {
+		return
+	}
+	patience := time.NewTimer(lastArrival)
+	defer patience.Stop()
+	select {
+	case <-g.ended:
+	case <-patience.C:
+	}
 }
 
 // closeAll ends every connection at once, answered or not.

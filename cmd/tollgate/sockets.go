@@ -66,7 +66,7 @@ func (h *house) listen(name, key, address string) (net.Listener, error) {
 		h.log.Info("the socket is systemd's, whatever the configuration says", zap.String("key", key), zap.String("address", address))
 		return l, nil
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := listen.TCP(address)
 	switch {
 	case err == nil:
 		return l, nil
