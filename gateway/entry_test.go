@@ -98,10 +98,9 @@ func onlyFrom(ranges ...string) func(*token.Live, *token.Bounds) {
 const header7 = "PROXY TCP4 203.0.113.7 192.0.2.9 5000 443\r\n"
 
 // A client that connects through the balancer and says nothing, a hundred times
-// over, keeps nobody else waiting: others are accepted and answered meanwhile,
-// and the silent ones are closed at the header's deadline and counted.
+// over, keeps nobody else waiting: others are accepted and answered meanwhile.
 func TestSilentClientBehindBalancerStopsNobody(t *testing.T) {
-	r := newRig(t, withPlan(trustLoopback), withOptions(func(o *gateway.Options) { o.Limits.ReadHeaderTimeout = 3 * time.Second }))
+	r := newRig(t, withPlan(trustLoopback), withOptions(func(o *gateway.Options) { o.Limits.ReadHeaderTimeout = time.Hour }))
 	key := r.roster.add(t, "good", onlyFrom("203.0.113.7"))
 	address := r.behind(t, r.proxied(nil))
 	silent := make([]*wireClient, 100)
@@ -120,10 +119,19 @@ func TestSilentClientBehindBalancerStopsNobody(t *testing.T) {
 	if n := r.refusedFor(t, "proxy_header_timeout"); n != 0 {
 		t.Errorf("%v silent clients were gone before the others were answered: nothing is shown", n)
 	}
-	for _, c := range silent {
+}
+
+// A client that says nothing behind the balancer, or stops within the header, is
+// closed when the time for a header is over, and counted.
+func TestSilentClientBehindBalancerIsClosed(t *testing.T) {
+	r := newRig(t, withPlan(trustLoopback), withOptions(func(o *gateway.Options) { o.Limits.ReadHeaderTimeout = 100 * time.Millisecond }))
+	address := r.behind(t, r.proxied(nil))
+	for _, said := range []string{"", "P", header7[:20]} {
+		c := dialTo(t, address)
+		c.write(said)
 		c.ended()
 	}
-	until(t, "they are counted", func() bool { return r.refusedFor(t, "proxy_header_timeout") == 100 })
+	until(t, "they are counted", func() bool { return r.refusedFor(t, "proxy_header_timeout") == 3 })
 }
 
 // Silent clients behind the balancer are among max_conns, so that they cannot

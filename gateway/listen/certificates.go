@@ -2,7 +2,6 @@ package listen
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -72,18 +71,6 @@ func (c *Certificates) Server() *tls.Config {
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.current.Load().server, nil },
 	}
 }
-
-// ClientPair is our own certificate towards a server that asks for one; for
-// tls.Config.GetClientCertificate. Without one it shows none.
-func (c *Certificates) ClientPair(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	if pair := c.current.Load().pair; pair != nil {
-		return pair, nil
-	}
-	return &tls.Certificate{}, nil
-}
-
-// Pool are the CAs in force; nil where no file names any. It must not be changed.
-func (c *Certificates) Pool() *x509.CertPool { return c.current.Load().pool }
 
 // Reload reads the files again. Material that cannot serve, or whose time it is
 // not while that of the old one still is, changes nothing: it is logged and

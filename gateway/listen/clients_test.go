@@ -81,16 +81,19 @@ func TestSessionDoesNotOutliveItsCA(t *testing.T) {
 	}
 }
 
-// As a client, certificates show the pair in force and the CAs of the other end,
-// or neither.
-func TestCertificatesServeAClient(t *testing.T) {
+// As a client, what was loaded shows its pair to a server that asks for one, and
+// takes nobody's certificate but its CA's.
+func TestMaterialServesAClient(t *testing.T) {
 	a, clients := newAuthority(t, "site"), newAuthority(t, "clients")
 	server, _ := open(t, folder(t, a.issue(nil), clients.pem()))
-	own, _ := open(t, folder(t, clients.issue(nil), a.pem()))
-	trusting, _ := open(t, Files{CA: own.current.Load().files.CA})
-	for c, want := range map[*Certificates]string{own: "false 1\n", trusting: "false 0\n"} {
-		_, got, err := greet(t, echo(t, server.Server()), &tls.Config{RootCAs: c.Pool(), ServerName: "a.test", GetClientCertificate: c.ClientPair})
-		if got != want || err != nil {
+	address := echo(t, server.Server())
+	pair, stranger := folder(t, clients.issue(nil), a.pem()), folder(t, clients.issue(nil), clients.pem())
+	for want, files := range map[string]Files{"false 1\n": pair, "false 0\n": {CA: pair.CA}, "": stranger} {
+		m, err := Load(files, time.Now())
+		fatal(t, err)
+		config := m.Client()
+		config.ServerName = "a.test"
+		if _, got, err := greet(t, address, config); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q, %v, want %q", got, err, want)
 		}
 	}
