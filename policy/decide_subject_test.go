@@ -180,6 +180,8 @@ func TestRow12ARouteWithoutFactsRefusesARestrictedToken(t *testing.T) {
 	f(free, FactsRead, token.Allowed)
 }
 
+// A payment to a country, by an operator or by a method that the token does not
+// compose is denied, and the reason names the first that failed.
 func TestRow13CountryThenOperatorThenMethod(t *testing.T) {
 	f := func(want token.Reason, pairs ...string) Verdict {
 		t.Helper()

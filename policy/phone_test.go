@@ -137,6 +137,8 @@ var hostileSpellings = []string{
 	"call +14155552671 now",
 }
 
+// A spelling that a lenient phone library would take for a listed number (letters,
+// zero-width characters, two numbers, a sentence around one) is no number.
 func TestTheSeventeenHostileSpellingsAreRefused(t *testing.T) {
 	c := testCatalogue(t)
 	if len(hostileSpellings) != 17 {
