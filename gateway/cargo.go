@@ -47,9 +47,7 @@ func (c *cargo) unloadBody() {
 		c.body = 0
 	}
 	c.began, c.shed = time.Time{}, false
-	if c.finding.block != nil {
-		c.finding = finding{}
-	}
+	c.finding.block = nil
 }
 
 // unload gives everything back: the request is over.

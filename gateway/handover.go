@@ -3,7 +3,7 @@ package gateway
 // finding is what the scan of a header block found, on its way from the header
 // phase to the handler of the same request, so that a block is scanned once. It
 // decides nothing: what is not of these very bytes, looked at with these
-// settings, is scanned again. It is empty between requests.
+// settings, is scanned again. Without a block it is none.
 type finding struct {
 	block     []byte          // aliases the request's header
 	forwarded ForwardedHeader // the one that was looked for: a reload may come in between
@@ -23,6 +23,6 @@ func (f *finding) take(p *passage) bool {
 	if same {
 		p.head = f.head
 	}
-	*f = finding{}
+	f.block = nil
 	return same
 }
