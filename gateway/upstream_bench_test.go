@@ -200,6 +200,7 @@ func BenchmarkReadAnswer(b *testing.B) {
 	m := &memoryConn{}
 	x := acquireExchange()
 	defer x.end(time.Now())
+	x.parcel = new(budget).parcel()
 	c := &conn{stream: m, socket: m}
 	b.ReportAllocs()
 	for b.Loop() {
