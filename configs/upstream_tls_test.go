@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -77,6 +78,24 @@ func TestUpstreamTLS(t *testing.T) {
 	}
 	f("{server_name: 127.0.0.1}", "")
 	f("{cert: own.crt, key: own.key}", "")
+	if same, err := c.RenewUpstreams(); same != c || err != nil {
+		t.Errorf("files that hold what they held changed something: %v", err)
+	}
+	write(t, filepath.Join(dir, "own.crt"), other)
+	if _, err := c.RenewUpstreams(); err == nil || !strings.Contains(err.Error(), "upstreams.a.tls.key: it is not the key") || strings.Contains(err.Error(), secret) {
+		t.Errorf("a certificate that came before its key: %v", err)
+	}
+	_, renewed := writePair(t, dir, "own")
+	next, err := c.RenewUpstreams()
+	if err != nil || next == c || string(next.Upstreams["a"].TLS.KeyText.Reveal())+"\n" != renewed || string(c.Upstreams["a"].TLS.KeyText.Reveal())+"\n" != key {
+		t.Errorf("a renewed pair: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "both.crt")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.RenewUpstreams(); err == nil || !strings.Contains(err.Error(), "upstreams.a.tls.ca:") {
+		t.Errorf("an authority that is gone: %v", err)
+	}
 	f("{cert: other.crt, key: own.key}", "2:72: upstreams.a.tls.key: it is not the key of the certificate in cert")
 	f("{cert: own.key, key: own.key}", "upstreams.a.tls.cert: there is no certificate in it")
 	f("{ca: mixed.crt}", `upstreams.a.tls.ca: it holds a "PRIVATE KEY"`)

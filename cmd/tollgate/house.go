@@ -40,6 +40,7 @@ type house struct {
 	metrics  *houseMetrics
 
 	certificates map[string]*listen.Certificates // of the listeners that speak TLS
+	renewal      certRenewal
 
 	store    *store.Store
 	minter   *issue.Minter

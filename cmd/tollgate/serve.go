@@ -57,8 +57,12 @@ func (c *serveCommand) Run(io *stdio) error {
 	if err != nil {
 		return errors.Join(err, h.close())
 	}
+	renew := time.NewTicker(renewEvery)
+	defer renew.Stop()
 	for {
 		select {
+		case <-renew.C:
+			h.renewUpstreams(ctx) // here, as a reload is: one at a time
 		case got := <-signals:
 			if got == syscall.SIGHUP {
 				h.reload(ctx, load)

@@ -114,3 +114,41 @@ func TestUpstreamCertificateMetric(t *testing.T) {
 		t.Errorf("got %v; want nothing", got)
 	}
 }
+
+// Certificates of upstreams that are renewed on the disk are shown from then on,
+// without a reload, while what else was written into the configuration waits for
+// one; a pair that is none changes nothing and is said once, at the second look.
+func TestUpstreamCertificatesAreRenewed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteConfig)
+	write := func(p configs.UpstreamTLS) {
+		s.put("bank.crt", p.CertText)
+		s.put("bank.key", string(p.KeyText.Reveal()))
+	}
+	first, second := upstreamPair(t, time.Now().Add(time.Hour)), upstreamPair(t, time.Now().Add(2*time.Hour))
+	write(first)
+	bank := "\n  bank: {targets: [\"https://bank.test\"], tls: {cert: bank.crt, key: bank.key}}\n"
+	if !s.reload(strings.Replace(siteConfig, "\nupstreams:\n", "\nupstreams:"+bank, 1)) {
+		t.Fatalf("the configuration is not taken: %s", s.log)
+	}
+	inForce := func() string { return s.house.config.Load().Upstreams["bank"].TLS.CertText }
+	s.write(siteConfig + "rate: {per_token: 1/m}")
+	write(second)
+	s.house.renewUpstreams(t.Context())
+	if inForce() != second.CertText {
+		t.Error("the renewed pair is not in force")
+	}
+	if s.house.config.Load().Rate.PerToken != "" {
+		t.Error("the rest of the file was put in force with it")
+	}
+	s.put("bank.crt", first.CertText)
+	for range 4 {
+		s.house.renewUpstreams(t.Context())
+	}
+	if inForce() != second.CertText {
+		t.Error("a pair that is none was put in force")
+	}
+	if n := strings.Count(s.log.String(), "new certificates of upstreams are not used"); n != 1 {
+		t.Errorf("it was said %d times; want once", n)
+	}
+}
