@@ -79,8 +79,19 @@ func (r *routeChecker) check(i int, rt *Route) {
 	if r.given(below(key, "max_body")) {
 		r.size(below(key, "max_body"), rt.MaxBody, 1, 1<<30)
 	}
-	if r.given(below(key, "timeout")) {
-		r.span(below(key, "timeout"), rt.Timeout, time.Millisecond, time.Hour)
+	for _, limit := range []struct {
+		key  string
+		is   time.Duration
+		from time.Duration
+	}{
+		{"timeout", rt.Timeout, time.Millisecond},
+		{"body_timeout", rt.BodyTimeout, 10 * time.Millisecond},
+		{"write_timeout", rt.WriteTimeout, 10 * time.Millisecond},
+		{"total_timeout", rt.TotalTimeout, 10 * time.Millisecond},
+	} {
+		if r.given(below(key, limit.key)) {
+			r.span(below(key, limit.key), limit.is, limit.from, time.Hour)
+		}
 	}
 }
 

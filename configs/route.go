@@ -78,9 +78,12 @@ type Route struct {
 	Require   map[string]string            `yaml:"require"`    // source → the only value it may have
 	Tables    map[string]map[string]string `yaml:"tables"`     // name → word → word, for alias:<name>
 
-	Replay             string        `yaml:"replay"`   // later
-	MaxBody            Size          `yaml:"max_body"` // 0: limits.max_body
-	Timeout            time.Duration `yaml:"timeout"`  // 0: the upstream's
+	Replay             string        `yaml:"replay"`        // later
+	MaxBody            Size          `yaml:"max_body"`      // 0: limits.max_body
+	Timeout            time.Duration `yaml:"timeout"`       // 0: the upstream's
+	BodyTimeout        time.Duration `yaml:"body_timeout"`  // 0: limits.read_body_timeout
+	WriteTimeout       time.Duration `yaml:"write_timeout"` // 0: limits.write_timeout
+	TotalTimeout       time.Duration `yaml:"total_timeout"` // 0: none
 	Stream             bool          `yaml:"stream"`
 	AllowChunked       bool          `yaml:"allow_chunked"`
 	AllowUnderscores   bool          `yaml:"allow_underscores"`

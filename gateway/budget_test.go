@@ -48,7 +48,7 @@ func TestCargoGivesBackWhatItTook(t *testing.T) {
 		for _, step := range rapid.SliceOfN(rapid.IntRange(0, 4), 0, 30).Draw(t, "steps") {
 			switch step {
 			case 0, 1:
-				c.reserve(b, weigh(rapid.Int64Range(1, 600<<10).Draw(t, "body")), time.Now())
+				c.reserve(b, weigh(rapid.Int64Range(1, 600<<10).Draw(t, "body")))
 			case 2:
 				c.unloadBody()
 			case 3:

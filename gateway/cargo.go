@@ -31,9 +31,9 @@ const keptBody = 4 << 10
 
 // reserve takes n bytes for the body of the request whose headers have just
 // come.
-func (c *cargo) reserve(b *budget, n int64, now time.Time) bool {
+func (c *cargo) reserve(b *budget, n int64) bool {
 	c.unload()
-	c.from, c.began = b, now
+	c.from, c.began = b, time.Now()
 	if c.shed = !b.take(n); !c.shed {
 		c.body = n
 	}

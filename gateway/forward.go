@@ -54,9 +54,12 @@ func (g *Gateway) forward(p *passage) token.Reason {
 	if parcel == nil {
 		return token.Overloaded
 	}
+	if p.began.IsZero() {
+		p.began = began
+	}
 	x := acquireExchange()
 	x.parcel, x.limited = parcel, p.counted && p.tellsLimits()
-	x.deadline, x.tour.now = began.Add(timeout), began
+	x.deadline, x.tour.now = p.route.within(p.began, began.Add(timeout)), began
 	x.outgoing.fill(p)
 	x.tour.caller = x.outgoing.merchant
 	streamed, reason := false, token.InternalError

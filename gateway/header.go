@@ -52,11 +52,11 @@ func (g *Gateway) receivedOn(c *cargo, h *fasthttp.RequestHeader) (config fastht
 		return refuseBody(h)
 	}
 	config.MaxRequestBodySize = p.maxBody()
-	config.ReadTimeout = p.snapshot.limits.ReadBodyTimeout
+	config.ReadTimeout = p.bodyTimeout()
 	if p.head.bodyLength > int64(p.maxBody()) {
 		return refuseBody(h) // else 100 Continue would invite it first
 	}
-	if c != nil && !c.reserve(&g.bodies, p.bodyWeight(), p.now) {
+	if c != nil && !c.reserve(&g.bodies, p.bodyWeight()) {
 		return refuseBody(h)
 	}
 	if c != nil {

@@ -29,6 +29,7 @@ type passage struct {
 	unread    bool      // the body was left on the wire: the connection ends here
 	snapshot  *snapshot // the configuration this request is judged by, to its end
 	now       time.Time // read once
+	began     time.Time // when its headers were there, by the sockets' clock; zero: nobody asked yet
 	requestID [32]byte  // ours: 128 random bits in hex
 
 	method  method
@@ -106,7 +107,9 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *passage {
 	p := g.acquire()
 	p.ctx, p.header, p.body = ctx, &ctx.Request.Header, ctx.Request.Body()
 	p.conn = guarded(ctx.Conn())
-	p.cargo = cargoOf(ctx.Conn())
+	if p.cargo = cargoOf(ctx.Conn()); p.cargo != nil {
+		p.began = p.cargo.began
+	}
 	p.peer = peerOf(ctx.RemoteAddr())
 	p.source = token.Source{Peer: p.peer, Addr: p.peer, Unknown: !p.peer.IsValid()}
 	if p.conn != nil {

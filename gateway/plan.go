@@ -62,6 +62,9 @@ type RouteSpec struct {
 
 	MaxBody            int           // bytes; 0: Limits.MaxBody
 	Timeout            time.Duration // for the upstream's answer; 0: the upstream's
+	BodyTimeout        time.Duration // for the request's body; 0: Limits.ReadBodyTimeout
+	WriteTimeout       time.Duration // for the answer, a streamed one too; 0: Limits.WriteTimeout, of a streamed one for each part
+	TotalTimeout       time.Duration // from the end of the headers to that of the answer, which has a second more to say that time is up; 0: none
 	Stream             bool          // answers larger than the limit are streamed
 	AllowChunked       bool          // else Transfer-Encoding is 411
 	AllowUnderscores   bool          // else header names with _ are dropped

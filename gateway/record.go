@@ -39,9 +39,8 @@ func (p *passage) finish() {
 	}
 	p.record.status = resp.StatusCode()
 	p.record.bytesIn = int64(len(p.header.RequestURI()) + len(p.header.RawHeaders()) + len(p.body))
+	p.boundWrite()
 	if resp.IsBodyStream() {
-		// It takes as long as the upstream does, and is written after we return.
-		_ = p.ctx.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // an error: the connection is gone
 		p.record.bytesOut = int64(max(resp.Header.ContentLength(), 0)) // what is announced; 0 where nothing is
 	} else if p.record.bytesOut == 0 {
 		p.record.bytesOut = int64(len(resp.Body()))

@@ -53,7 +53,7 @@ func (x *exchange) deliver(resp *fasthttp.Response, p *passage) (streamed bool, 
 	switch {
 	case streams:
 		x.outgoing = outgoing{lines: forgetLines(x.outgoing.lines)} // nothing borrowed survives the handler
-		resp.SetBodyStream(&stream{x}, int(a.length))
+		resp.SetBodyStream(&stream{x: x, pace: p.paceOf()}, int(a.length))
 	case a.bodily:
 		x.hand(resp, p.cargo)
 	default:
@@ -81,13 +81,17 @@ func (x *exchange) hand(resp *fasthttp.Response, c *cargo) {
 
 // stream is an answer's body on its way to a client, read by fasthttp after the
 // handler has returned. Its error ends the client's connection.
-type stream struct{ x *exchange }
+type stream struct {
+	x    *exchange
+	pace pace
+}
 
 // Read gives the next bytes of the body; io.EOF only at its announced end.
 func (s *stream) Read(p []byte) (int, error) {
 	if s.x == nil {
 		return 0, faultCut
 	}
+	defer s.pace.renew()
 	if n := copy(p, s.x.early); n > 0 {
 		s.x.early = s.x.early[n:]
 		return n, nil

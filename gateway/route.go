@@ -21,6 +21,9 @@ type route struct {
 
 	maxBody            int
 	timeout            time.Duration // 0: the upstream's
+	bodyTimeout        time.Duration // 0: the limits'
+	writeTimeout       time.Duration // 0: the limits'
+	totalTimeout       time.Duration // 0: none
 	stream             bool
 	allowChunked       bool
 	allowUnderscores   bool

@@ -21,7 +21,7 @@ func (g *Gateway) compileRoute(spec *RouteSpec, s *snapshot) (placement, error) 
 	}
 	r := &route{
 		label: host + spec.Path, pattern: spec.Path, rule: spec.Rule, facts: spec.Facts,
-		maxBody: spec.MaxBody, timeout: spec.Timeout, stream: spec.Stream,
+		maxBody: spec.MaxBody, timeout: spec.Timeout, bodyTimeout: spec.BodyTimeout, writeTimeout: spec.WriteTimeout, totalTimeout: spec.TotalTimeout, stream: spec.Stream,
 		allowChunked: spec.AllowChunked, allowUnderscores: spec.AllowUnderscores, forwardCredentials: spec.ForwardCredentials,
 		refuseReplay: spec.RefuseReplay,
 	}

@@ -8,10 +8,6 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// streamWriteTimeout bounds an answer that is streamed, which takes as long as
-// the upstream does.
-const streamWriteTimeout = 10 * time.Minute
-
 // newServer sets fasthttp up. The settings are those that were tested together
 // (security.md §2.3); each answers a way in which the defaults fail.
 func (g *Gateway) newServer(limits Limits) *fasthttp.Server {

@@ -107,7 +107,7 @@ func routeOf(r *configs.Route, catalogue *policy.Catalogue) (gateway.RouteSpec, 
 		Upstream: r.Upstream.Name, Live: r.Upstream.Live, Test: r.Upstream.Test,
 		Dialects: r.Dialects,
 		Rule:     policy.RouteRule{Permission: r.Permission},
-		MaxBody:  int(r.MaxBody), Timeout: r.Timeout, Stream: r.Stream,
+		MaxBody:  int(r.MaxBody), Timeout: r.Timeout, BodyTimeout: r.BodyTimeout, WriteTimeout: r.WriteTimeout, TotalTimeout: r.TotalTimeout, Stream: r.Stream,
 		RefuseReplay: r.Replay == "refuse", AllowChunked: r.AllowChunked, AllowUnderscores: r.AllowUnderscores, ForwardCredentials: r.ForwardCredentials,
 	}
 	var ok bool
