@@ -230,6 +230,47 @@ func TestFailingTargetIsEjected(t *testing.T) {
 	}
 }
 
+// TestEjectionIsSeen guarantees that an operator sees a target that is left out,
+// for whom, how often and for what, from the first scrape on, and no longer than
+// the upstream is there.
+func TestEjectionIsSeen(t *testing.T) {
+	o := newOrigin(t, cuts)
+	registry := prometheus.NewRegistry()
+	m, err := newMeters(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := newUpstream("payments", UpstreamSpec{Targets: []string{o.url}, Eject: EjectSpec{Failures: 2, Rest: time.Hour, MaxRest: time.Hour}},
+		upstreamContext{meters: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{route: &route{}}
+	f.serve(t, u)
+	want := func(circuit circuitEvent, ejections, faults float64) {
+		t.Helper()
+		got := [...]float64{counted(t, registry, "tollgate_upstream_circuit"), counted(t, registry, "tollgate_upstream_ejections_total"),
+			counted(t, registry, "tollgate_upstream_faults_total")}
+		if got != [...]float64{float64(circuit), ejections, faults} {
+			t.Errorf("circuit, ejections and faults are %v; want %v, %v, %v", got, circuit, ejections, faults)
+		}
+	}
+	a, b := f.client(t), f.client(t)
+	a.merchant, b.merchant = "mer_a", "mer_b"
+	want(circuitClosed, 0, 0)
+	a.ask("GET", "/", "cut", "")
+	a.ask("GET", "/", "cut", "")
+	want(circuitOpenToOne, 1, 2)
+	b.ask("GET", "/", "cut", "")
+	want(circuitOpen, 2, 3)
+	u.targets[0].circuit.succeed()
+	want(circuitClosed, 2, 3)
+	u.close()
+	m.removeUpstream("payments")
+	a.ask("GET", "/", "cut", "") // under way when a reload took the upstream away
+	want(0, 0, 0)
+}
+
 // TestEjectedTargetComesBack guarantees that one good answer to a trial brings a
 // target back for everybody.
 func TestEjectedTargetComesBack(t *testing.T) {
