@@ -8,6 +8,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
+// lastLines is how long the end waits for the access log's sink.
+const lastLines = 3 * time.Second
+
 // newServer sets fasthttp up. The settings are those that were tested together
 // (security.md §2.3); each answers a way in which the defaults fail.
 func (g *Gateway) newServer(limits Limits) *fasthttp.Server {
@@ -91,10 +94,13 @@ func (g *Gateway) closeLog(ctx context.Context) error {
 		return nil
 	default:
 	}
+	patience := time.NewTimer(lastLines)
+	defer patience.Stop()
 	select {
 	case <-g.accessLog.done:
 		return nil
 	case <-ctx.Done():
-		return errors.New("gateway: the access log's sink did not take its last lines in time")
+	case <-patience.C:
 	}
+	return errors.New("gateway: the access log's sink did not take its last lines in time")
 }

@@ -73,7 +73,7 @@ func runWith(args []string, io stdio) (code int) {
 		fmt.Fprintf(io.err, "tollgate: %v\nTry: %s --help\n", err, spoken(err))
 		return exitUsage
 	}
-	return exitCode(command.Run(), io.err)
+	return exitCode(command.Run(), impatient{io.err})
 }
 
 // helpTo is where help goes: to standard output where it was asked for.

@@ -68,6 +68,7 @@ type setup struct {
 	log        *zap.Logger
 	level      zap.AtomicLevel // of log
 	accessLog  io.Writer
+	words      *calm         // what log writes to; nil: it waits for its sink
 	drainDelay time.Duration // from the first unready answer to the closing of the listener
 	sockets    sockets       // systemd's, until they are served
 	notify     *listen.Notifier

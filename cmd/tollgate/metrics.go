@@ -81,6 +81,10 @@ func (m *houseMetrics) watch(h *house) {
 	gauge("tollgate_changes_applied_sequence", "Number of the last change in force on this node.", func() float64 { return float64(h.store.Applied()) })
 	gauge("tollgate_cache_bytes", "What the remembered records cost, in bytes.", func() float64 { return float64(h.cache.Stats().Bytes) })
 	gauge("tollgate_cache_max_bytes", "What the remembered records may cost, in bytes.", func() float64 { return float64(h.cache.Stats().MaxBytes) })
+	if h.words != nil {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "tollgate_log_dropped_total",
+			Help: "Lines of the log, but for requests, dropped because their sink was too slow or failed."}, func() float64 { return float64(h.words.dropped.Load()) }))
+	}
 	m.registry.MustRegister(&cacheEvents{house: h, event: prometheus.NewDesc("tollgate_cache_events_total", "What the hot cache did.", []string{"event"}, nil)})
 	m.registry.MustRegister(newCertificateReloads(h))
 	b := buildOf()

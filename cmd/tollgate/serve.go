@@ -42,10 +42,13 @@ func (c *serveCommand) Run(io *stdio) error {
 	if err != nil {
 		return err
 	}
-	with, err := newSetup(io.err, cfg.Log.Level)
+	words := newCalm(io.err)
+	defer words.close()
+	with, err := newSetup(words, cfg.Log.Level)
 	if err != nil {
 		return err
 	}
+	with.accessLog, with.words = io.err, words // the access log has room of its own
 	with.drainDelay, with.sockets, with.notify = drainDelay, maps.Clone(inherited), listen.NewNotifier(io.environ)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

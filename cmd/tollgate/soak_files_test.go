@@ -70,13 +70,18 @@ func (g *gate) dial() *caller {
 // pays sends one good payment and gives its answer.
 func (c *caller) pays(key string) reply {
 	c.g.t.Helper()
-	_ = c.conn.SetDeadline(time.Now().Add(10 * time.Second))
-	if _, err := io.WriteString(c.conn, pay(key, good)); err != nil {
-		c.g.t.Fatal(err)
-	}
-	got, err := readReply(c.r)
+	got, err := c.asks(pay(key, good))
 	if err != nil {
 		c.g.t.Fatalf("no answer on a connection that was in: %v", err)
 	}
 	return got
+}
+
+// asks sends one request and gives its answer.
+func (c *caller) asks(raw string) (reply, error) {
+	_ = c.conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(c.conn, raw); err != nil {
+		return reply{}, err
+	}
+	return readReply(c.r)
 }

@@ -82,6 +82,21 @@ func launch(t *testing.T, config, originURL string, wrapper ...string) *gate {
 // launchFile starts the binary on a configuration file.
 func launchFile(t *testing.T, file string, wrapper ...string) *gate {
 	t.Helper()
+	path := filepath.Join(t.TempDir(), "log")
+	log, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := launchInto(t, file, log, func() string { return head(t, path) }, wrapper...)
+	g.log = path
+	return g
+}
+
+// launchInto starts the binary with a log of the caller's, and reads there that
+// it is ready. The log is closed on this side.
+func launchInto(t *testing.T, file string, log *os.File, read func() string, wrapper ...string) *gate {
+	t.Helper()
+	defer log.Close()
 	binary, err := built()
 	if err != nil {
 		t.Fatal(err)
@@ -89,16 +104,11 @@ func launchFile(t *testing.T, file string, wrapper ...string) *gate {
 	args := append(slices.Clone(wrapper), binary, "serve", "-c", file)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = []string{"TOLLGATE_ADMIN_BOOTSTRAP_KEY=" + bootstrap, "PATH=" + os.Getenv("PATH")}
-	g := &gate{log: filepath.Join(t.TempDir(), "log"), dead: make(chan struct{})}
+	g := &gate{dead: make(chan struct{})}
 	g.process = &process{client: client{t: t, adminKey: bootstrap}, cmd: cmd, stdout: &lines{}, stderr: &lines{}, ended: make(chan error, 1)}
-	log, err := os.Create(g.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
 	cmd.Stdout, cmd.Stderr = g.stdout, log
 	g.start()
-	g.awaitReadyIn(func() string { return head(t, g.log) })
+	g.awaitReadyIn(read)
 	return g
 }
 
