@@ -155,6 +155,7 @@ func TestLabelsAreBounded(t *testing.T) {
 		"reason":   regexp.MustCompile(`^(` + strings.Join(reasons, "|") + `)$`),
 		"code":     regexp.MustCompile(`^(\d{3}|0)$`),
 		"upstream": regexp.MustCompile(`^origin$`),
+		"target":   regexp.MustCompile(`^127\.0\.0\.1:\d+$`), // the configuration's
 		"op":       regexp.MustCompile(`^[a-z_]{1,32}$`),
 		"event":    regexp.MustCompile(`^[a-z_]{1,32}$`),
 	}
