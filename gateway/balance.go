@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"syscall"
 	"time"
@@ -114,7 +115,7 @@ func (u *upstream) tryDial(b *backend, now, deadline time.Time) *conn {
 	if hurried {
 		limit = deadline
 	}
-	c, err := u.dial(b, limit)
+	c, err := u.dial(context.Background(), b, limit)
 	if err == nil {
 		b.failures.Store(0)
 		b.onTrial.Store(false)

@@ -55,7 +55,7 @@ const faultUnwell = fault("the health check was answered with an error status")
 // than a request may.
 func (u *upstream) probe(ctx context.Context, b *backend) error {
 	deadline := time.Now().Add(min(max(u.spec.Health.Interval, u.spec.ConnectTimeout), u.spec.Timeout))
-	c, err := u.dial(b, deadline)
+	c, err := u.dial(ctx, b, deadline)
 	if err != nil {
 		return err
 	}

@@ -82,9 +82,9 @@ func (c *conn) look() waiting {
 func (c *conn) drop() { _ = c.socket.Close() }
 
 // dial opens a connection to b and, for https, verifies who answers. Name
-// look-up, connecting and the handshake together take at most timeout.
-func (u *upstream) dial(b *backend, deadline time.Time) (*conn, error) {
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+// look-up, connecting and the handshake together end at deadline, or with ctx.
+func (u *upstream) dial(ctx context.Context, b *backend, deadline time.Time) (*conn, error) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	socket, err := u.dialer(ctx, "tcp", b.address)
 	if err != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -125,4 +127,29 @@ func TestCloseEndsChecks(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("closing took %v", took)
 	}
+}
+
+// TestSilentTargetHoldsNobodyUp makes a target swallow whoever dials it: closing
+// an upstream whose check is still dialling does not wait, or a dead machine
+// would hold up every reload and carry a drain beyond its time.
+func TestSilentTargetHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spec := UpstreamSpec{Targets: []string{"http://bank.test:1"}, Health: HealthSpec{"/health", time.Minute}}
+		u, err := newUpstream("bank", spec, upstreamContext{}, func(u *upstream) {
+			u.dialer = func(ctx context.Context, _, _ string) (net.Conn, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.start()
+		synctest.Wait() // the check is dialling
+		began := time.Now()
+		u.close()
+		if took := time.Since(began); took > 0 {
+			t.Errorf("closing took %v; want no wait for the dial", took)
+		}
+	})
 }
