@@ -3,7 +3,6 @@ package listen
 import (
 	"bufio"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -100,8 +99,8 @@ func awaitLine(r *bufio.Reader) error {
 	for n := 1; n <= maxLine; n++ {
 		b, err := r.Peek(n)
 		switch {
-		case n == 1 && errors.Is(err, io.EOF):
-			return &Refusal{cause: io.EOF}
+		case n == 1 && err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+			return &Refusal{cause: err} // an end, a reset, or our own doing
 		case err != nil:
 			return refusalOf(err, "proxy_header_missing")
 		case b[n-1] == '\n', n <= len(proxyproto.SIGV1) && b[n-1] != proxyproto.SIGV1[n-1]:

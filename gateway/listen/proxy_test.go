@@ -178,6 +178,31 @@ func TestPortCheckIsNoRefusal(t *testing.T) {
 	}
 }
 
+// A check of the port that ends with a reset, as many do, is nothing to count
+// either, nor is a connection that we close in a drain: an operator would look
+// for a fault that is not there.
+func TestPortCheckThatResetsIsNoRefusal(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	fatal(t, err)
+	defer l.Close()
+	far, err := net.Dial("tcp", l.Addr().String())
+	fatal(t, err)
+	near, err := l.Accept()
+	fatal(t, err)
+	defer near.Close()
+	fatal(t, far.(*net.TCPConn).SetLinger(0))
+	far.Close()
+	ours, _ := pipe(t, "10.1.2.3:4000")
+	ours.Close()
+	for _, c := range []net.Conn{near, ours} {
+		_, err := Reveal(func(netip.Addr) bool { return true })(c)
+		var refusal *Refusal
+		if !errors.As(err, &refusal) || refusal.Reason() != "" {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 // A trusted peer that stays silent, or stops within its header, is let go at
 // the caller's deadline.
 func TestSilentHeaderEndsAtTheDeadline(t *testing.T) {
