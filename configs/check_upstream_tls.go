@@ -70,6 +70,8 @@ func (r *reader) checkAuthorities(key, text string) {
 	}
 	if n == 0 {
 		r.fail(key, "there is no certificate in it; it must be PEM text that begins with -----BEGIN CERTIFICATE-----")
+	} else if n < strings.Count(text, "-----BEGIN ") {
+		r.fail(key, "part of it cannot be read as PEM; make it anew from the certificates of the authorities")
 	}
 }
 

@@ -51,6 +51,8 @@ func TestUpstreamTLS(t *testing.T) {
 	write(t, filepath.Join(dir, "both.crt"), cert+other)
 	write(t, filepath.Join(dir, "mixed.crt"), cert+key)
 	write(t, filepath.Join(dir, "broken.crt"), cert+"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+	write(t, filepath.Join(dir, "hole.crt"), strings.Replace(cert, "\nMII", "\n*II", 1)+other)
+	write(t, filepath.Join(dir, "cut.crt"), cert+other[:len(other)/2])
 	f := func(tls, want string) *Config {
 		t.Helper()
 		path := filepath.Join(dir, "tollgate.yaml")
@@ -100,6 +102,8 @@ func TestUpstreamTLS(t *testing.T) {
 	f("{cert: own.key, key: own.key}", "upstreams.a.tls.cert: there is no certificate in it")
 	f("{ca: mixed.crt}", `upstreams.a.tls.ca: it holds a "PRIVATE KEY"`)
 	f("{ca: broken.crt}", "upstreams.a.tls.ca: certificate 2 in it cannot be read")
+	f("{ca: hole.crt}", "upstreams.a.tls.ca: part of it cannot be read")
+	f("{ca: cut.crt}", "upstreams.a.tls.ca: part of it cannot be read")
 	f("{ca: own.key}", "upstreams.a.tls.ca: it holds a")
 	f("{cert: own.crt}", "upstreams.a.tls.cert: there is no key for it")
 	f("{key: own.key}", "upstreams.a.tls.key: there is no certificate for it")

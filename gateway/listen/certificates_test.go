@@ -46,6 +46,7 @@ func TestBadPairKeepsTheOldOne(t *testing.T) {
 		return a.issue(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = time.Now().Add(from), time.Now().Add(to) })
 	}
 	other, expired, early := a.issue(nil), at(-time.Hour, -time.Minute), at(time.Hour, 2*time.Hour)
+	spoilt := bytes.Replace(a.pem(), []byte("\nMII"), []byte("\n*II"), 1)
 	for name, bad := range map[string]struct {
 		cert, key []byte
 		names     []string
@@ -57,6 +58,7 @@ func TestBadPairKeepsTheOldOne(t *testing.T) {
 		"half a cert":       {other.cert[:len(other.cert)/2], other.key, []string{"tls.crt", "no certificate"}},
 		"half a key":        {other.cert, other.key[:len(other.key)/2], []string{"tls.key"}},
 		"half a chain":      {append(slices.Clone(other.cert), a.pem()[:200]...), other.key, []string{"tls.crt", "part of one"}},
+		"a hole in a chain": {slices.Concat(other.cert, spoilt, a.pem()), other.key, []string{"tls.crt", "part of one"}},
 		"no PEM":            {[]byte("hello\n"), nil, []string{"tls.crt", "no certificate"}},
 		"key in the cert":   {other.key, other.key, []string{"tls.crt", "no certificate"}},
 		"cert in the key":   {other.cert, other.cert, []string{"tls.key"}},
@@ -109,6 +111,17 @@ func TestBadPairKeepsTheOldOne(t *testing.T) {
 				t.Errorf("mended: %v, %+v", err, c.Status())
 			}
 		})
+	}
+}
+
+// An authority that cannot be read is not passed over among others: its clients
+// would be refused, and nobody would know why.
+func TestSpoiltAuthorityIsNotPassedOver(t *testing.T) {
+	a, b := newAuthority(t, "one"), newAuthority(t, "two")
+	for _, spoilt := range [][]byte{bytes.Replace(a.pem(), []byte("\nMII"), []byte("\n*II"), 1), a.pem()[:100]} {
+		if _, err := Load(folder(t, a.issue(nil), slices.Concat(b.pem(), spoilt, b.pem())), time.Now()); err == nil || !strings.Contains(err.Error(), "ca.crt") {
+			t.Errorf("%q: %v", spoilt[:40], err)
+		}
 	}
 }
 

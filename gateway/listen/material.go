@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
@@ -11,7 +12,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -167,12 +167,16 @@ func fileError(path string, err error) error {
 }
 
 // certificates are the certificates in PEM text, of which there must be one.
+// A block that cannot be decoded, which the decoder would pass over, is part of
+// one.
 func certificates(path string, data []byte) (list []*x509.Certificate, err error) {
+	missing := bytes.Count(data, []byte("-----BEGIN "))
 	for {
 		var block *pem.Block
 		if block, data = pem.Decode(data); block == nil {
 			break
 		}
+		missing--
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
@@ -182,7 +186,7 @@ func certificates(path string, data []byte) (list []*x509.Certificate, err error
 		}
 		list = append(list, c)
 	}
-	if len(list) == 0 || strings.Contains(string(data), "-----BEGIN") {
+	if len(list) == 0 || missing > 0 {
 		return nil, fmt.Errorf("%s holds no certificate in PEM, or part of one", path)
 	}
 	return list, nil
