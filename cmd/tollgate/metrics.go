@@ -19,6 +19,7 @@ type houseMetrics struct {
 	storeUp    prometheus.Gauge
 	revocation prometheus.Histogram
 	hooks      *prometheus.CounterVec
+	jobPanics  *prometheus.CounterVec // by job
 
 	certificates *prometheus.GaugeVec // by what they are used for
 }
@@ -46,7 +47,10 @@ func newHouseMetrics(r *prometheus.Registry) *houseMetrics {
 	m.certificates = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "tollgate_certificate_not_after_seconds", Help: "When a certificate of ours ends, in seconds since 1970, by what it is used for.",
 	}, []string{"use"})
-	r.MustRegister(m.certificates, m.hooks, m.storeTime, m.storeUp, m.revocation, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.jobPanics = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tollgate_job_panics_total", Help: "Panics of work beside the requests, which began again; each is a bug.",
+	}, []string{"job"})
+	r.MustRegister(m.jobPanics, m.certificates, m.hooks, m.storeTime, m.storeUp, m.revocation, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

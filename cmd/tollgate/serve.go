@@ -134,14 +134,8 @@ func (h *house) serve(ctx context.Context) (s *running, err error) {
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: zap.NewStdLog(h.log.Named("admin").WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
 	}
-	s.workers.Go(func() { h.store.Follow(ctx) })
-	s.workers.Go(func() { h.flush(ctx, flushEvery, "last uses are not written", h.uses.Flush) })
-	s.workers.Go(func() { h.flush(ctx, flushQuotasEvery, "uses of quotas are not written", h.gateway.FlushQuotas) })
-	s.workers.Go(func() { h.watchBalancers(ctx) })
-	s.workers.Go(func() { h.hooks.Run(ctx) })
-	s.workers.Go(func() { h.notify.Beat(ctx) })
-	for _, c := range h.certificates {
-		s.workers.Go(func() { c.Watch(ctx) })
+	for name, work := range h.jobs() {
+		s.workers.Go(func() { h.job(ctx, name, work) })
 	}
 	go func() {
 		if err := s.server.Serve(h.adminListener(s.admin)); !errors.Is(err, http.ErrServerClosed) {
@@ -160,6 +154,26 @@ func (h *house) serve(ctx context.Context) (s *running, err error) {
 	h.log.Info("ready", zap.String("listen", s.gateway.Addr().String()), zap.String("admin", s.admin.Addr().String()))
 	h.notify.Ready(h.serves())
 	return s, nil
+}
+
+// jobs is the work beside the requests, by name.
+func (h *house) jobs() map[string]func(context.Context) {
+	list := map[string]func(context.Context){
+		"changes": h.store.Follow,
+		"uses": func(ctx context.Context) {
+			h.flush(ctx, flushEvery, "last uses are not written", h.uses.Flush)
+		},
+		"quotas": func(ctx context.Context) {
+			h.flush(ctx, flushQuotasEvery, "uses of quotas are not written", h.gateway.FlushQuotas)
+		},
+		"balancers": h.watchBalancers,
+		"webhooks":  h.hooks.Run,
+		"notify":    h.notify.Beat,
+	}
+	for use, c := range h.certificates {
+		list["certificates of "+use] = c.Watch
+	}
+	return list
 }
 
 // serves is what a service manager shows as our status.
