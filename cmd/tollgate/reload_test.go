@@ -252,7 +252,7 @@ func TestFixedKeysAreReportedAndKept(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteConfig)
 	key := s.token(composed).Credentials.Key
-	s.put("other.key", strings.Repeat("ab", 32))
+	s.put("other.key", "7d1f0a94c3e85b26d0174a9ef36c82b519e07d4cb8a2f563901ec74d85ba3f60")
 	changed := strings.NewReplacer("listen: 127.0.0.1:0\nadmin: {listen: 127.0.0.1:0}", "listen: 127.0.0.1:1\nadmin: {listen: 127.0.0.1:2}",
 		"store: sqlite:tollgate.db", "store: sqlite:other.db\nmaster_key_file: other.key").Replace(siteConfig)
 	if !s.reload(changed + "phones: {unique_within: merchant}\ncache: {warm: 1}\nrate: {per_token: 1/m}\n") {
