@@ -57,12 +57,38 @@ func (h health) Serve(req *fasthttp.Request, resp *fasthttp.Response, v *token.V
 // why the edge already refuses: the endpoint only words it, and the body was not
 // read.
 func (p *passage) serveOwn(refused token.Reason) {
-	if refused == token.Allowed && p.own.judges && p.gateway.stale() {
-		refused = token.CannotDecide
+	if refused == token.Allowed && p.own.judges {
+		refused = p.admitOwn()
 	}
 	p.fillVisit(refused)
+	if p.own.judges {
+		p.visit.Permit = p.permitIssue
+	}
 	p.own.endpoint.Serve(&p.ctx.Request, &p.ctx.Response, &p.visit)
 	p.record.reason = p.visit.Reason
+}
+
+// admitOwn judges what an endpoint of our own cannot: whether verdicts may be
+// given, and the rate of the address, which bounds what a client may make of
+// them that is refused.
+func (p *passage) admitOwn() token.Reason {
+	if p.gateway.stale() {
+		return token.CannotDecide
+	}
+	rate := p.snapshot.rates.perIP
+	if rate.Per == 0 {
+		return token.Allowed
+	}
+	return p.waits(p.gateway.permits.addresses.take(p.source.Throttle(), rate, p.now))
+}
+
+// permitIssue takes a permit to hand something out to a token: as often as it
+// may make requests, and counted apart from them, so that neither who uses up
+// the one keeps it from the other.
+func (p *passage) permitIssue(l *token.Live) token.Reason {
+	r := p.waits(p.gateway.permits.takeIssue(&p.snapshot.rates, l, p.now))
+	p.visit.RetryIn = p.retryIn
+	return r
 }
 
 // serveWhoami lets the caller read its own card.
@@ -79,5 +105,6 @@ func (p *passage) fillVisit(reason token.Reason) {
 		RequestID: string(p.requestID[:]),
 		NowMicros: token.At(p.now),
 		Reason:    reason,
+		RetryIn:   p.retryIn,
 	}
 }

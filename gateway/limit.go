@@ -260,6 +260,17 @@ func (s *permits) take(r *rates, l *token.Live, src *token.Source, now time.Time
 	return wait
 }
 
+// takeIssue takes a permit of the buckets for what is handed out to a token and
+// its parent.
+func (s *permits) takeIssue(r *rates, l *token.Live, now time.Time) (wait time.Duration) {
+	for ; l != nil && wait == 0; l = l.Parent {
+		if rate := r.rateOf(l); rate.Per != 0 {
+			wait = s.tokens.take("issue "+bucketOf(l), rate, now)
+		}
+	}
+	return wait
+}
+
 // remaining is how many permits a token has at once, of its own and of its
 // parent's whichever are fewer; -1: it is under no rate.
 func (s *permits) remaining(r *rates, l *token.Live, now time.Time) int {

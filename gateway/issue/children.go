@@ -68,6 +68,9 @@ func (n *Nursery) Create(ctx context.Context, c *token.Call, o *token.ChildOrder
 		return token.Child{}, token.NotFound
 	}
 	draft, reason := n.draft(c, live, o)
+	if reason == token.Allowed {
+		reason = c.Permit.Ask(live)
+	}
 	if reason != token.Allowed {
 		return token.Child{}, reason
 	}

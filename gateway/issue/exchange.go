@@ -109,6 +109,9 @@ func (x *Exchanger) Exchange(ctx context.Context, o *token.Order) (token.Grant, 
 	if !ok {
 		return grant, token.InvalidScope
 	}
+	if reason := o.Permit.Ask(live); reason != token.Allowed {
+		return grant, reason
+	}
 	jti, err := x.mintID(secret.Generation)
 	if err == nil {
 		err = x.write(&grant, live, jwtOrder{now: o.Now, ends: x.ends(live, secret, o.Now), scope: scope, jti: jti})

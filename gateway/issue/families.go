@@ -15,6 +15,9 @@ import (
 func (c *Clerk) Authorize(ctx context.Context, o *token.Order) (token.Grant, token.Reason) {
 	live, secret, reason := c.pair(ctx, o)
 	grant := grantOf(live)
+	if reason == token.Allowed {
+		reason = o.Permit.Ask(live)
+	}
 	if reason != token.Allowed {
 		return grant, reason
 	}
@@ -61,6 +64,9 @@ func (c *Clerk) preauthorise(ctx context.Context, o *token.Order, live *token.Li
 func (c *Clerk) Refresh(ctx context.Context, o *token.Order) (token.Grant, token.Reason) {
 	live, secret, reason := c.pair(ctx, o)
 	grant := grantOf(live)
+	if reason == token.Allowed {
+		reason = o.Permit.Ask(live)
+	}
 	if reason != token.Allowed {
 		return grant, reason
 	}

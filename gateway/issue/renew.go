@@ -23,6 +23,9 @@ func (c *Clerk) Exchange(ctx context.Context, o *token.Order) (token.Grant, toke
 	if !ok {
 		return grant, token.InvalidScope
 	}
+	if reason := o.Permit.Ask(live); reason != token.Allowed {
+		return grant, reason
+	}
 	jti, err := x.mintID(secret.Generation)
 	if err != nil {
 		return grant, token.InternalError

@@ -16,6 +16,20 @@ type Order struct {
 	Source       Source
 	Now          time.Time
 	RequestID    string // for the audit log
+	Permit       Permit
+}
+
+// Permit asks whether one more thing may be handed out to a token just now: row
+// 15 of an endpoint that issues. It is asked once, last of all that can refuse,
+// and says RateLimited where there was too much. A nil Permit always allows.
+type Permit func(l *Live) Reason
+
+// Ask takes a permit.
+func (p Permit) Ask(l *Live) Reason {
+	if p == nil {
+		return Allowed
+	}
+	return p(l)
 }
 
 // Grant is what an order was answered with. The secrets in it are for the wire
@@ -59,6 +73,7 @@ type Call struct {
 	Source    Source
 	Now       time.Time
 	RequestID string
+	Permit    Permit
 
 	// Filled in by who carries the call out.
 	Client Client // as soon as the key has proven itself

@@ -74,7 +74,8 @@ type Visit struct {
 	Source    Source
 	RequestID string
 	NowMicros Instant
-	Remaining int // whoami: how many requests the caller's rates allow at once just now; -1: it has none
+	Permit    Permit // for what is handed out; nil: no rate applies
+	Remaining int    // whoami: how many requests the caller's rates allow at once just now; -1: it has none
 
 	// Filled in by the endpoint.
 	Dialect  string

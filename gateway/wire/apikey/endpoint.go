@@ -100,7 +100,7 @@ func serve(req *fasthttp.Request, v *token.Visit, ask ask) (token.Grant, token.R
 	o := token.Order{
 		Dialect: "apikey", Key: req.Header.Peek(keyHeader),
 		ClientID: form.Value("client_id"), ClientSecret: form.Value("client_secret"),
-		Source: v.Source, Now: v.NowMicros.Time(), RequestID: v.RequestID,
+		Source: v.Source, Now: v.NowMicros.Time(), RequestID: v.RequestID, Permit: v.Permit,
 	}
 	switch {
 	case !ok || o.ClientID == nil || o.ClientSecret == nil:

@@ -67,7 +67,7 @@ func (a *Auth) serve(h *fasthttp.RequestHeader, v *token.Visit) (token.Grant, to
 	defer cancel()
 	return a.Exchanger.Exchange(ctx, &token.Order{
 		Dialect: "envelope", ClientID: id, ClientSecret: secret, Environment: environment,
-		Source: v.Source, Now: v.NowMicros.Time(), RequestID: v.RequestID,
+		Source: v.Source, Now: v.NowMicros.Time(), RequestID: v.RequestID, Permit: v.Permit,
 	})
 }
 

@@ -27,7 +27,7 @@ func (c ClientAuth) methods() []string {
 // or why nobody has been named; two ways at once are InvalidRequest (RFC 6749
 // §2.3), whether the second one is switched on or not.
 func (c ClientAuth) order(req *fasthttp.Request, form *wire.Fields, v *token.Visit) (o token.Order, reason token.Reason) {
-	o = token.Order{Dialect: "oauth", Source: v.Source, Now: v.NowMicros.Time(), RequestID: v.RequestID}
+	o = token.Order{Dialect: "oauth", Source: v.Source, Now: v.NowMicros.Time(), RequestID: v.RequestID, Permit: v.Permit}
 	authorization := req.Header.Peek(fasthttp.HeaderAuthorization)
 	id, secret := form.Value("client_id"), form.Value("client_secret")
 	asserted := form.Value("client_assertion") != nil || form.Value("client_assertion_type") != nil

@@ -96,7 +96,7 @@ func (e *Endpoint) answer(req *fasthttp.Request, resp *fasthttp.Response, v *tok
 	wire.NoStore(resp)
 	c := token.Call{
 		Dialect: "service", Key: req.Header.Peek(keyHeader),
-		Source: v.Source, Now: v.NowMicros.Time(), RequestID: v.RequestID,
+		Source: v.Source, Now: v.NowMicros.Time(), RequestID: v.RequestID, Permit: v.Permit,
 	}
 	var body []byte
 	if v.Reason == token.Allowed {
