@@ -95,7 +95,7 @@ func (h *house) prepare(ctx context.Context, cfg *configs.Config) (n *successor,
 		}
 		published = trial.Publishes()
 	}
-	if err := refuseEnded(cfg, time.Now()); err != nil {
+	if err := refuseEnded(old, cfg, time.Now()); err != nil {
 		return nil, err
 	}
 	if _, err := auth.NewThrottle(cfg.AuthThrottle.Failures, cfg.AuthThrottle.Window); err != nil {

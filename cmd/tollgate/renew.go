@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
+
+	"tollgate/configs"
 )
 
 // renewEvery is how often the certificate files of upstreams are looked at: they
@@ -19,14 +22,17 @@ type certRenewal struct {
 
 // renewUpstreams puts in force what the certificate files of upstreams hold now,
 // and nothing else of the configuration. Requests under way end on what they
-// began with. What cannot be used leaves everything as it is; it is said when the
-// next look still finds it, as a certificate and its key are seldom written at
-// once, and said once.
+// began with. What cannot be used leaves its upstream as it is, and no other; it
+// is said when the next look still finds it, as a certificate and its key are
+// seldom written at once, and said once.
 func (h *house) renewUpstreams(ctx context.Context) {
 	old := h.config.Load()
-	cfg, err := old.RenewUpstreams()
-	if err == nil && cfg != old {
-		if err = h.apply(ctx, cfg); err == nil {
+	now := time.Now()
+	cfg, err := old.RenewUpstreams(func(name string, t *configs.UpstreamTLS) error { return refuseEndedOf(name, t, now) })
+	if cfg != old {
+		if fault := h.apply(ctx, cfg); fault != nil {
+			err = errors.Join(err, fault)
+		} else {
 			h.log.Info("the certificates of upstreams are renewed")
 		}
 	}

@@ -51,16 +51,25 @@ func certEnd(t *configs.UpstreamTLS) time.Time {
 }
 
 // refuseEnded keeps the old configuration where a new one comes with a
-// certificate that has ended. At the start there is none to keep: then the
-// metric tells, and the upstream that asks for it.
-func refuseEnded(cfg *configs.Config, now time.Time) error {
+// certificate that has ended. One that is in force already, and ended there,
+// keeps no other change out: refusing it would mend nothing. At the start there
+// is none to keep: then the metric tells, and the upstream that asks for it.
+func refuseEnded(old, cfg *configs.Config, now time.Time) error {
 	var all []error
 	for name, u := range cfg.Upstreams {
-		if end := certEnd(&u.TLS); !end.IsZero() && end.Before(now) {
-			all = append(all, fmt.Errorf("upstreams.%s.tls.cert: the certificate ended on %s; put one that is valid there", name, end.UTC().Format(time.DateOnly)))
+		if u.TLS.CertText != old.Upstreams[name].TLS.CertText {
+			all = append(all, refuseEndedOf(name, &u.TLS, now))
 		}
 	}
 	return errors.Join(all...)
+}
+
+// refuseEndedOf is refuseEnded for the new certificate of one upstream.
+func refuseEndedOf(name string, t *configs.UpstreamTLS, now time.Time) error {
+	if end := certEnd(t); !end.IsZero() && end.Before(now) {
+		return fmt.Errorf("upstreams.%s.tls.cert: the certificate ended on %s; put one that is valid there", name, end.UTC().Format(time.DateOnly))
+	}
+	return nil
 }
 
 // upstreamUse is the word for an upstream's certificate in the metrics.

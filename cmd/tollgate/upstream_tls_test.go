@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"maps"
 	"math/big"
 	"strings"
 	"testing"
@@ -73,11 +74,11 @@ func TestReloadKeepsTheOldCertificate(t *testing.T) {
 	cfg := &configs.Config{Upstreams: map[string]configs.Upstream{
 		"good": {TLS: upstreamPair(t, now.Add(time.Hour))}, "plain": {},
 	}}
-	if err := refuseEnded(cfg, now); err != nil {
+	if err := refuseEnded(&configs.Config{}, cfg, now); err != nil {
 		t.Error(err)
 	}
 	cfg.Upstreams["bad"] = configs.Upstream{TLS: upstreamPair(t, time.Date(2020, 2, 3, 0, 0, 0, 0, time.UTC))}
-	err := refuseEnded(cfg, now)
+	err := refuseEnded(&configs.Config{}, cfg, now)
 	if err == nil || !strings.Contains(err.Error(), "upstreams.bad.tls.cert") || !strings.Contains(err.Error(), "2020-02-03") || strings.Contains(err.Error(), "good") {
 		t.Errorf("got %v", err)
 	}
@@ -150,5 +151,57 @@ func TestUpstreamCertificatesAreRenewed(t *testing.T) {
 	}
 	if n := strings.Count(s.log.String(), "new certificates of upstreams are not used"); n != 1 {
 		t.Errorf("it was said %d times; want once", n)
+	}
+}
+
+// One upstream whose certificate has ended, or whose files are no pair, keeps
+// nobody else's from being renewed, and an ended one that is in force keeps no
+// other change of the configuration out: else the night in which one partner's
+// certificate is forgotten takes the other partners down with it.
+func TestOneUpstreamsCertificateHoldsUpNothingElse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteConfig)
+	write := func(name string, p configs.UpstreamTLS) {
+		s.put(name+".crt", p.CertText)
+		s.put(name+".key", string(p.KeyText.Reveal()))
+	}
+	ended, good := upstreamPair(t, time.Now().Add(-time.Hour)), upstreamPair(t, time.Now().Add(time.Hour))
+	write("bank", good)
+	write("card", good)
+	two := ""
+	for _, name := range []string{"bank", "card"} {
+		two += "\n  " + name + ": {targets: [\"https://" + name + ".test\"], tls: {cert: " + name + ".crt, key: " + name + ".key}}"
+	}
+	config := strings.Replace(siteConfig, "\nupstreams:\n", "\nupstreams:"+two+"\n", 1)
+	if !s.reload(config) {
+		t.Fatalf("the configuration is not taken: %s", s.log)
+	}
+	inForce := func(name string) string { return s.house.config.Load().Upstreams[name].TLS.CertText }
+	for name, bad := range map[string]configs.UpstreamTLS{"ended": ended, "no pair": {CertText: ended.CertText, KeyText: good.KeyText}} {
+		next := upstreamPair(t, time.Now().Add(2*time.Hour))
+		write("bank", bad)
+		write("card", next)
+		s.house.renewUpstreams(t.Context())
+		if inForce("card") != next.CertText || inForce("bank") != good.CertText {
+			t.Errorf("%s: renewed: %v; what is bad was taken: %v", name, inForce("card") == next.CertText, inForce("bank") != good.CertText)
+		}
+	}
+
+	// What was good when it was put in force ends there.
+	cfg := *s.house.config.Load()
+	cfg.Upstreams = maps.Clone(cfg.Upstreams)
+	bank := cfg.Upstreams["bank"]
+	bank.TLS.CertText, bank.TLS.KeyText = ended.CertText, ended.KeyText
+	cfg.Upstreams["bank"] = bank
+	s.house.config.Store(&cfg)
+	write("bank", ended)
+	next := upstreamPair(t, time.Now().Add(3*time.Hour))
+	write("card", next)
+	s.house.renewUpstreams(t.Context())
+	if inForce("card") != next.CertText {
+		t.Error("beside one that has ended another certificate is not renewed")
+	}
+	if !s.reload(config + "rate: {per_token: 1/m}\n") {
+		t.Errorf("beside a certificate that has ended nothing else can be changed: %s", s.log)
 	}
 }
