@@ -69,12 +69,22 @@ func (r *reader) checkBodyMemory(c *Config) {
 func (r *reader) checkRates(c *Rate) {
 	for _, rate := range []struct{ key, text string }{{"rate.per_token", c.PerToken}, {"rate.per_ip", c.PerIP}} {
 		if _, err := policy.ParseRate(rate.text); err != nil {
-			r.fail(rate.key, "%v", err)
+			r.failWord(rate.key, rate.text, err)
 		}
 	}
 	if _, err := policy.ParseQuota(c.Quota); err != nil {
-		r.fail("rate.quota", "%v", err)
+		r.failWord("rate.quota", c.Quota, err)
 	}
+}
+
+// failWord passes on what policy says of a text, which it quotes, where the text
+// may be quoted.
+func (r *reader) failWord(key, text string, err error) {
+	if shown := quoteWord(text); shown != quote(text) {
+		r.fail(key, "%s is not what stands here; write it as in tollgate.yaml", shown)
+		return
+	}
+	r.fail(key, "%v", err)
 }
 
 func (r *reader) checkStore(c *Config) {

@@ -37,7 +37,7 @@ func (r *reader) checkListeners(c *Config) {
 func listenable(address string) error {
 	host, portText, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("%s is no host:port; write one such as 127.0.0.1:8080", quote(address))
+		return fmt.Errorf("%s is no host:port; write one such as 127.0.0.1:8080", quote(withoutUser(address)))
 	}
 	if _, ok := port(portText); !ok {
 		return fmt.Errorf("%s has no port from 0 to 65535; write one such as 127.0.0.1:8080", quote(address))

@@ -17,7 +17,7 @@ func parseDuration(text string) (time.Duration, error) {
 	if text == "0" {
 		return 0, nil
 	}
-	bad := fmt.Errorf("%s is not a duration; write a whole number and a unit, such as 250ms, 30s, 15m, 720h or 30d", quote(text))
+	bad := fmt.Errorf("%s is not a duration; write a whole number and a unit, such as 250ms, 30s, 15m, 720h or 30d", quoteWord(text))
 	if strings.ContainsAny(text, "+-.") {
 		return 0, bad
 	}

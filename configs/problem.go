@@ -2,6 +2,7 @@ package configs
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,6 +52,16 @@ func sorted(problems []Problem) []Problem {
 		)
 	})
 	return problems
+}
+
+// quoteWord shows what should have been a word or a number. Nobody means anything
+// so long by one: more likely it is a secret that slipped into the wrong line.
+func quoteWord(text string) string {
+	const most = 28 // as the longest rate has
+	if len(text) > most {
+		return fmt.Sprintf("a text of %d bytes", len(text))
+	}
+	return quote(text)
 }
 
 // quote shows a value in a message: in quotes, without control characters, and

@@ -174,14 +174,14 @@ func (r *reader) setText(key, text string, v reflect.Value) {
 		p.Path = string(r.resolve(p.Path))
 	case *bool:
 		if text != "true" && text != "false" {
-			r.fail(key, "%s is neither true nor false; write one of them", quote(text))
+			r.fail(key, "%s is neither true nor false; write one of them", quoteWord(text))
 			return
 		}
 		*p = text == "true"
 	case *int:
 		n, bad := strconv.Atoi(text)
 		if bad != nil || strconv.Itoa(n) != text {
-			r.fail(key, "%s is no whole number in decimal digits; write one such as 1024", quote(text))
+			r.fail(key, "%s is no whole number in decimal digits; write one such as 1024", quoteWord(text))
 			return
 		}
 		*p = n

@@ -39,7 +39,7 @@ func parseSize(text string) (Size, error) {
 		end++
 	}
 	if end == 0 {
-		return 0, fmt.Errorf("%s is not a size; write a whole number and a unit, such as 1MiB", quote(text))
+		return 0, fmt.Errorf("%s is not a size; write a whole number and a unit, such as 1MiB", quoteWord(text))
 	}
 	unit := text[end:]
 	if unit == "" {
@@ -51,9 +51,9 @@ func parseSize(text string) (Size, error) {
 		}
 		n, err := strconv.ParseInt(text[:end], 10, 64)
 		if err != nil || n > math.MaxInt64/int64(u.bytes) {
-			return 0, fmt.Errorf("%s is larger than any machine; write a smaller size", quote(text))
+			return 0, fmt.Errorf("%s is larger than any machine; write a smaller size", quoteWord(text))
 		}
 		return Size(n) * u.bytes, nil
 	}
-	return 0, fmt.Errorf("%s has an unknown unit; write B, KiB, MiB, GiB or TiB, such as 1MiB", quote(text))
+	return 0, fmt.Errorf("%s has an unknown unit; write B, KiB, MiB, GiB or TiB, such as 1MiB", quoteWord(text))
 }

@@ -37,7 +37,7 @@ func (r *remote) call(method, path string, body, out any) error {
 	}
 	base, err := url.Parse(r.Admin)
 	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return usagef("--admin %q is no URL; give one such as http://127.0.0.1:9090", r.Admin)
+		return usagef("--admin %q is no URL; give one such as http://127.0.0.1:9090", withoutUser(r.Admin))
 	}
 	var sent io.Reader
 	if body != nil {
@@ -66,12 +66,12 @@ func (r *remote) call(method, path string, body, out any) error {
 	client := http.Client{Transport: speaking(config), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("the admin API at %s does not answer: %w; is tollgate running, and is this its admin listener (--admin)?", r.Admin, cause(err))
+		return fmt.Errorf("the admin API at %s does not answer: %w; is tollgate running, and is this its admin listener (--admin)?", withoutUser(r.Admin), cause(err))
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
 	if err != nil {
-		return fmt.Errorf("the answer of %s broke off: %w", r.Admin, err)
+		return fmt.Errorf("the answer of %s broke off: %w", withoutUser(r.Admin), err)
 	}
 	if resp.StatusCode/100 != 2 {
 		return refusal(resp.StatusCode, answer)
@@ -84,7 +84,7 @@ func (r *remote) call(method, path string, body, out any) error {
 		return nil
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("%s answered something that is no admin API: %w", r.Admin, err)
+		return fmt.Errorf("%s answered something that is no admin API: %w", withoutUser(r.Admin), err)
 	}
 	return nil
 }
@@ -139,4 +139,12 @@ func indented(w io.Writer, answer []byte) error {
 	b.WriteByte('\n')
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// withoutUser is a URL for a message: what stands before an @ may be a password.
+func withoutUser(address string) string {
+	if i := strings.LastIndexByte(address, '@'); i >= 0 {
+		return "…" + address[i:]
+	}
+	return address
 }

@@ -26,7 +26,7 @@ type healthcheckCommand struct {
 // Run exits 0 when the gateway answers that it is ready.
 func (c *healthcheckCommand) Run(io *stdio) error {
 	if u, err := url.Parse(c.URL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return usagef("--url %q is no URL; give one such as http://127.0.0.1:9090/readyz", c.URL)
+		return usagef("--url %q is no URL; give one such as http://127.0.0.1:9090/readyz", withoutUser(c.URL))
 	}
 	config, err := c.settle(io)
 	if err != nil {
@@ -110,11 +110,11 @@ func (c *healthcheckCommand) ask(config *tls.Config) error {
 	client := http.Client{Timeout: 2 * time.Second, Transport: speaking(config)}
 	resp, err := client.Get(c.URL)
 	if err != nil {
-		return fmt.Errorf("not ready: %s: %w", c.URL, cause(err))
+		return fmt.Errorf("not ready: %s: %w", withoutUser(c.URL), cause(err))
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("not ready: %s answered %d", c.URL, resp.StatusCode)
+		return fmt.Errorf("not ready: %s answered %d", withoutUser(c.URL), resp.StatusCode)
 	}
 	return nil
 }
