@@ -77,6 +77,9 @@ func TestDocumentedConfigurationsAreServed(t *testing.T) {
 		"README.md": func(t *testing.T) string {
 			return block(t, filepath.Join(root, "README.md"), "## Configuration by example")
 		},
+		"README.md, the edge": func(t *testing.T) string {
+			return block(t, filepath.Join(root, "README.md"), "## At the edge of a network")
+		},
 		"interfaces.md": func(t *testing.T) string {
 			return block(t, filepath.Join(root, "..", "shared", "spec", "interfaces.md"), "## Configuration")
 		},
@@ -86,6 +89,11 @@ func TestDocumentedConfigurationsAreServed(t *testing.T) {
 			s := newSite(t, siteConfig)
 			s.put("clapay.credential", "a credential of ours at the provider")
 			s.put("jwt.key", "0f1e2d3c4b5a69788796a5b4c3d2e1f0-tollgate")
+			authority := newCA(t)
+			authority.issue(s.dir, "tls")
+			authority.issue(s.dir, "gateway")
+			s.put("partners.pem", string(authority.text))
+			s.put("internal-ca.pem", string(authority.text))
 			yaml = strings.NewReplacer("/etc/tollgate/", s.dir+"/", "/var/lib/tollgate/", s.dir+"/", "secret_file: …", "secret_file: jwt.key").Replace(yaml)
 			s.write(yaml)
 			var out, problems bytes.Buffer
