@@ -118,6 +118,7 @@ func (h *house) prepare(ctx context.Context, cfg *configs.Config) (n *successor,
 func adminDiffers(old, cfg *configs.Config) bool {
 	return old.AuthThrottle != cfg.AuthThrottle || old.Admin.Pprof != cfg.Admin.Pprof ||
 		old.Tokens.OpaqueTTL != cfg.Tokens.OpaqueTTL || old.Tokens.Refresh.Absolute != cfg.Tokens.Refresh.Absolute ||
+		(old.TLS.ClientCA == "") != (cfg.TLS.ClientCA == "") ||
 		!old.Admin.BootstrapKey.Equal(cfg.Admin.BootstrapKey)
 }
 

@@ -162,6 +162,31 @@ func TestReloadReachesTheAdminSide(t *testing.T) {
 	f(siteConfig, own, "/debug/pprof/", 404)
 }
 
+// Whether anybody is asked for a client certificate follows the file, so that
+// the admin side warns of a token that nobody can use, and of no other.
+func TestReloadReachesTheWarningOfClientCertificates(t *testing.T) {
+	t.Parallel()
+	dir, authority := t.TempDir(), newCA(t)
+	authority.issue(dir, "front")
+	write(t, filepath.Join(dir, "ca.crt"), string(authority.text))
+	with := func(more string) string {
+		return siteConfig + "\ntls: {cert: " + dir + "/front.crt, key: " + dir + "/front.key" + more + "}\n"
+	}
+	s := newSite(t, with(""))
+	m := s.token(`"client_cert_sha256":["` + strings.Repeat("ab", 32) + `"]`)
+	for _, c := range []struct {
+		more   string
+		warned bool
+	}{{"", true}, {", client_ca: " + dir + "/ca.crt", false}, {"", true}} {
+		if !s.reload(with(c.more)) {
+			t.Fatalf("not taken: %s", s.log)
+		}
+		if _, answer := s.try("GET", "/admin/v1/tokens/"+m.Token.ID, ""); strings.Contains(answer, "set tls.client_ca") != c.warned {
+			t.Errorf("with %q: %s", c.more, answer)
+		}
+	}
+}
+
 // The catalogue follows the file: a word that it learns is taken by the next
 // request, in tokens that are remembered too, and unlearnt the same way.
 func TestReloadReachesTheCatalogue(t *testing.T) {
