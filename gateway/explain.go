@@ -131,7 +131,7 @@ func (x *explainer) walk() token.Reason {
 func (x *explainer) quota() token.Reason {
 	p := x.passage
 	for l := p.principal.Live; l != nil; l = l.Parent {
-		q := p.snapshot.rates.quotaOf(l)
+		q := p.quotaOf(l)
 		if q == (policy.Quota{}) {
 			continue
 		}

@@ -50,15 +50,15 @@ func (g *Gateway) forward(p *passage) token.Reason {
 		timeout = u.spec.Timeout
 	}
 	began := time.Now() // sockets know no other clock than the real one
-	parcel := g.bodies.parcel()
-	if parcel == nil {
-		return token.Overloaded
+	if r := g.makeRoom(p); r != token.Allowed {
+		return r
 	}
 	if p.began.IsZero() {
 		p.began = began
 	}
 	x := acquireExchange()
-	x.parcel, x.limited = parcel, p.counted && p.tellsLimits()
+	x.parcel, p.parcel = p.parcel, nil
+	x.limited = p.counted && p.tellsLimits()
 	x.deadline, x.tour.now = p.route.within(p.began, began.Add(timeout)), began
 	x.outgoing.fill(p)
 	x.tour.caller = x.outgoing.merchant
@@ -82,6 +82,17 @@ func (g *Gateway) forward(p *passage) token.Reason {
 		p.ctx.Response.Reset()
 	}
 	return reason
+}
+
+// makeRoom takes the memory that an answer begins with, once: without it nothing
+// may be asked of an upstream, nor counted, nor used up.
+func (g *Gateway) makeRoom(p *passage) token.Reason {
+	if p.parcel == nil && !p.route.whoami {
+		if p.parcel = g.bodies.parcel(); p.parcel == nil {
+			return token.Overloaded
+		}
+	}
+	return token.Allowed
 }
 
 // fill borrows the parts from the passage.

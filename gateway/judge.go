@@ -28,6 +28,7 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	case p.refuses(p.bounds(&p.source)): // rows 7 to 10
 	case p.refuses(p.prove()): // row 5 again, of a request that is signed whole
 	case p.refuses(p.subject()): // rows 11 to 14
+	case p.refuses(g.makeRoom(p)): // row 6 again, of the answer
 	case p.refuses(p.permit()): // row 15
 	case p.route.whoami:
 		p.serveWhoami()
@@ -217,7 +218,7 @@ func (p *passage) hasPermit(src *token.Source) token.Reason {
 		return r
 	}
 	for l := p.principal.Live; l != nil; l = l.Parent {
-		if q := rates.quotaOf(l); q != (policy.Quota{}) {
+		if q := p.quotaOf(l); q != (policy.Quota{}) {
 			if day, month, known := p.gateway.tally.peek(l.Handle, token.At(p.now)); known {
 				if r := p.ends(overdrawn(q, day, month, token.At(p.now))); r != token.Allowed {
 					return r
@@ -231,7 +232,7 @@ func (p *passage) hasPermit(src *token.Source) token.Reason {
 // useQuotas counts the request for its token and for the token's parent.
 func (p *passage) useQuotas(live *token.Live) token.Reason {
 	for l := live; l != nil; l = l.Parent {
-		q := p.snapshot.rates.quotaOf(l)
+		q := p.quotaOf(l)
 		if q == (policy.Quota{}) {
 			continue
 		}
@@ -251,9 +252,28 @@ func (p *passage) useQuotas(live *token.Live) token.Reason {
 // unuseQuotas takes the request back from those before end.
 func (p *passage) unuseQuotas(live, end *token.Live) {
 	for l := live; l != end; l = l.Parent {
-		if p.snapshot.rates.quotaOf(l) != (policy.Quota{}) {
+		if p.quotaOf(l) != (policy.Quota{}) {
 			p.gateway.tally.untake(l.Handle, token.At(p.now))
 		}
+	}
+}
+
+// quotaOf is the quota that the request counts against. To look at one's own
+// card counts against none (details.md, "Whoami").
+func (p *passage) quotaOf(l *token.Live) policy.Quota {
+	if p.route.whoami {
+		return policy.Quota{}
+	}
+	return p.snapshot.rates.quotaOf(l)
+}
+
+// refund takes the request back from the quotas where no upstream got a byte of
+// it: a merchant must not lose its day to an upstream that is down, to our own
+// lack of room, or to somebody who sends its signed parameters again. The
+// permits of the rates are spent: they bound how often that can be tried.
+func (p *passage) refund() {
+	if p.counted && p.record.reason != token.Allowed && !p.record.sent {
+		p.unuseQuotas(p.principal.Live, nil)
 	}
 }
 

@@ -23,6 +23,7 @@ type passage struct {
 	gateway   *Gateway
 	ctx       *fasthttp.RequestCtx // nil in the header phase and in Explain
 	cargo     *cargo               // of the connection; nil in the header phase and in Explain
+	parcel    *parcel              // for the answer, until an exchange has it
 	header    *fasthttp.RequestHeader
 	conn      *guardedConn // nil in the header phase, in Explain and in tests without one
 	body      []byte

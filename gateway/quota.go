@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"sync"
 	"time"
 
@@ -68,10 +69,21 @@ type page struct {
 	period token.Period // 0: none
 	told   int64        // as the keeper knows it
 	flying int64        // is being told to it
-	fresh  int64        // is still to be told
+	fresh  int64        // is still to be told; below 0: too much was, and what comes next is not
 }
 
 func (p *page) used() int64 { return p.told + p.flying + p.fresh }
+
+// settled reports whether the keeper knows everything of it.
+func (p *page) settled() bool { return p.flying == 0 && p.fresh <= 0 }
+
+// ends is when its period does; of a page that has none, long ago.
+func (p *page) ends() token.Instant {
+	if p.period == 0 {
+		return math.MinInt64
+	}
+	return p.period.Ends()
+}
 
 func newTally(keeper Quotas) *tally {
 	t := &tally{keeper: keeper, seed: maphash.MakeSeed()}
@@ -127,7 +139,8 @@ func (t *tally) take(h token.Handle, q policy.Quota, at token.Instant) (until to
 }
 
 // untake takes a request back that was counted at the same instant, and not
-// made after all.
+// made after all. Where the keeper was told of it already, the next one is not
+// told; a token that gives way before that leaves one too many with the keeper.
 func (t *tally) untake(h token.Handle, at token.Instant) {
 	l := t.find(h)
 	if l == nil {
@@ -136,7 +149,7 @@ func (t *tally) untake(h token.Handle, at token.Instant) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for _, period := range [...]token.Period{token.DayOf(at), token.MonthOf(at)} {
-		if p := l.page(period); p != nil && p.fresh > 0 { // else it has been told already
+		if p := l.page(period); p != nil && p.used() > 0 {
 			p.fresh--
 		}
 	}
@@ -220,14 +233,16 @@ func (t *tally) load(l *ledger, at token.Instant) {
 }
 
 // note opens the page of a period, where there is room: a page that still has
-// something to tell stays, since it would be forgotten.
+// something to tell stays, since it would be forgotten. Of the others the one
+// that ended first gives way, so that the month stays which the new day lies in:
+// what the keeper said of it may be older than the page.
 func (l *ledger) note(period token.Period, told int64) {
 	if l.page(period) != nil {
 		return
 	}
 	var room *page
 	for i := range l.pages {
-		if p := &l.pages[i]; p.flying == 0 && p.fresh == 0 && (room == nil || p.period < room.period) {
+		if p := &l.pages[i]; p.settled() && (room == nil || p.ends() < room.ends()) {
 			room = p
 		}
 	}
@@ -285,7 +300,7 @@ func (s *tallyShard) evict() bool {
 // settled reports whether the keeper knows everything.
 func (l *ledger) settled() bool {
 	for i := range l.pages {
-		if l.pages[i].fresh > 0 || l.pages[i].flying > 0 {
+		if !l.pages[i].settled() {
 			return false
 		}
 	}

@@ -270,3 +270,80 @@ func BenchmarkQuota(b *testing.B) {
 		y.take("tok_a", q, at)
 	}
 }
+
+// A request that is taken back after what was used has been written is taken
+// back all the same, and what is written catches up.
+func TestRefundOutlivesAFlush(t *testing.T) {
+	k := newKeeper()
+	y, at, q := newTally(k), token.At(epoch), policy.Quota{Day: 2}
+	for range 5 {
+		if until, known := y.take("tok_a", q, at); !known || until != 0 {
+			t.Fatal("refused")
+		}
+		if err := y.flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		y.untake("tok_a", at)
+	}
+	y.untake("tok_a", token.DayOf(at).Ends()) // of a day that is not known: nothing
+	if day, month, _ := y.peek("tok_a", at); day != 0 || month != 0 {
+		t.Errorf("%d and %d are used of what was taken back", day, month)
+	}
+	for range 2 {
+		y.take("tok_a", q, at)
+	}
+	if until, _ := y.take("tok_a", q, at); until == 0 {
+		t.Error("more than the quota")
+	}
+	if err := y.flush(t.Context()); err != nil || k.uses["tok_a"][token.DayOf(at)] != 2 || k.uses["tok_a"][token.MonthOf(at)] != 2 {
+		t.Errorf("%v, written: %v; want 2", err, k.uses)
+	}
+	l := y.find("tok_a")
+	y.untake("tok_a", at)
+	if !l.settled() {
+		t.Error("a ledger that owes nothing but a refund cannot give way")
+	}
+}
+
+// between is a keeper that does something after it was read, before it answers.
+type between struct {
+	*keeper
+	then func()
+}
+
+func (b *between) Uses(ctx context.Context, h token.Handle, at token.Instant) (day, month int64, err error) {
+	day, month, err = b.keeper.Uses(ctx, h, at)
+	if b.then != nil {
+		b.then()
+	}
+	return day, month, err
+}
+
+// At midnight a request of the old day may be counted and written while the new
+// day is asked for: the month must not be taken back to what it was before.
+func TestNewDayForgetsNothingOfTheMonth(t *testing.T) {
+	b := &between{keeper: newKeeper()}
+	y, q := newTally(b), policy.Quota{Month: 5}
+	at := token.At(epoch)
+	var old token.Instant
+	for range maxPages - 1 { // days; the month is a page too
+		if until, known := y.take("tok_a", q, at); !known || until != 0 {
+			t.Fatal("refused")
+		}
+		old, at = at, token.DayOf(at).Ends()
+	}
+	if err := y.flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.then = func() {
+		b.then = nil
+		y.take("tok_a", q, old)
+		_ = y.flush(t.Context())
+	}
+	if until, known := y.take("tok_a", q, at); !known || until != 0 {
+		t.Fatal("refused")
+	}
+	if until, _ := y.take("tok_a", q, at); until == 0 {
+		t.Error("a sixth request of five in a month")
+	}
+}

@@ -15,6 +15,11 @@ func (p *passage) finish() {
 		p.crash(fault)
 	}
 	g := p.gateway
+	if p.parcel != nil {
+		p.parcel.free()
+		p.parcel = nil
+	}
+	p.refund()
 	resp := &p.ctx.Response
 	resp.Header.SetBytesV("X-Request-Id", p.requestID[:])
 	now := g.options.Now()
