@@ -131,3 +131,17 @@ func serveOne(t *testing.T, change func(*fasthttp.Server), head string, body []b
 	near.Close()
 	<-ended
 }
+
+// A request's body is let go of when the request has been judged and forwarded,
+// and not when its answer has been taken, which is the client's to delay; a small
+// one's room is kept.
+func TestBodyIsNotKeptForItsAnswer(t *testing.T) {
+	w := newWalker(t)
+	for size, kept := range map[int]bool{keptBody: true, 4 * keptBody: false} {
+		w.ctx.Request.SetBody(make([]byte, size))
+		w.gateway.begin(&w.ctx).finish()
+		if got := len(w.ctx.Request.Body()) > 0; got != kept {
+			t.Errorf("a body of %d bytes: kept is %v, want %v", size, got, kept)
+		}
+	}
+}
