@@ -24,10 +24,12 @@ func trusting(files listen.Files) (*tls.Config, error) {
 	return m.Client(), nil
 }
 
+var errHalfPair = usagef("--tls-cert and --tls-key come together: a certificate is of no use without its key")
+
 // tls is how the admin API is spoken to.
 func (r *remote) tls() (*tls.Config, error) {
 	if (r.Cert == "") != (r.Pair == "") {
-		return nil, usagef("--tls-cert and --tls-key come together: a certificate is of no use without its key")
+		return nil, errHalfPair
 	}
 	config, err := trusting(listen.Files{Cert: r.Cert, Key: r.Pair, CA: r.CA})
 	if err != nil {

@@ -20,6 +20,8 @@ type healthcheckCommand struct {
 	URL    string        `help:"What to ask." default:"http://127.0.0.1:9090/readyz" env:"TOLLGATE_HEALTHCHECK_URL" placeholder:"URL"`
 	CA     string        `help:"PEM file of who may sign the certificate of an https URL; default: whom the system trusts." name:"ca" env:"TOLLGATE_HEALTHCHECK_CA" placeholder:"FILE"`
 	Config string        `help:"Ask the admin listener of this configuration instead of a URL, over TLS where it speaks that; then its own certificate is what is expected." short:"c" placeholder:"FILE"`
+	Cert   string        `help:"PEM file of a client certificate, for an admin listener that asks for one." name:"tls-cert" env:"TOLLGATE_HEALTHCHECK_CERT" placeholder:"FILE"`
+	Pair   string        `help:"PEM file of its key." name:"tls-key" env:"TOLLGATE_HEALTHCHECK_KEY" placeholder:"FILE"`
 	Wait   time.Duration `help:"How long to go on asking until it is ready." placeholder:"30s"`
 }
 
@@ -50,21 +52,31 @@ func (c *healthcheckCommand) Run(io *stdio) error {
 	}
 }
 
-// settle finds out whom to ask and whom to believe.
+// settle finds out whom to ask and whom to believe, and what to show them.
 func (c *healthcheckCommand) settle(io *stdio) (*tls.Config, error) {
+	if (c.Cert == "") != (c.Pair == "") {
+		return nil, errHalfPair
+	}
+	config, err := trusting(listen.Files{Cert: c.Cert, Key: c.Pair, CA: c.CA})
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
 	if c.Config == "" {
-		config, err := trusting(listen.Files{CA: c.CA})
-		if err != nil {
-			return nil, usagef("%v", err)
-		}
 		return config, nil
 	}
 	cfg, err := loadConfig(c.Config, io)
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Admin.TLS.ClientAuth == "required" && c.Cert == "" {
+		return nil, usagef("the admin listener lets nobody in without a client certificate; name one with --tls-cert and --tls-key")
+	}
 	c.URL = adminURL(cfg) + "/readyz"
-	return expecting(certFiles(&cfg.Admin.TLS))
+	expected, err := expecting(certFiles(&cfg.Admin.TLS))
+	if expected != nil {
+		expected.Certificates = config.Certificates
+	}
+	return expected, err
 }
 
 // adminURL is where this machine finds its own admin listener.

@@ -192,6 +192,39 @@ func TestCommandsSpeakTLS(t *testing.T) {
 	}
 }
 
+// The health check passes an admin listener that lets nobody in without a client
+// certificate, once it is given one: else a supervisor would restart a gateway
+// that is well. Without one it says what it lacks.
+func TestHealthCheckShowsACertificate(t *testing.T) {
+	t.Parallel()
+	site, clients := newCA(t), newCA(t)
+	required := "admin: {listen: 127.0.0.1:0, tls: {cert: back.crt, key: back.key, client_ca: clients.crt, client_auth: required}}"
+	file := configFile(t, strings.Replace(siteConfig, "admin: {listen: 127.0.0.1:0}", required, 1), newOrigin(t).url())
+	dir := filepath.Dir(file)
+	site.issue(dir, "back")
+	clients.issue(dir, "probe")
+	site.issue(dir, "stranger")
+	write(t, filepath.Join(dir, "clients.crt"), string(clients.text))
+	p := serving(t, file)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, strings.Replace(string(text), "admin: {listen: 127.0.0.1:0", "admin: {listen: \""+p.admin+"\"", 1))
+	pair := func(name string) []string {
+		return []string{"--tls-cert", filepath.Join(dir, name+".crt"), "--tls-key", filepath.Join(dir, name+".key")}
+	}
+	check := []string{"healthcheck", "-c", file}
+	runs(t, exitDone, append(check, pair("probe")...)...)
+	runs(t, exitFailed, append(check, pair("stranger")...)...)
+	if _, said := runs(t, exitUsage, check...); !strings.Contains(said, "--tls-cert") {
+		t.Errorf("it says %q", said)
+	}
+	if _, said := runs(t, exitUsage, append(check, pair("probe")[:2]...)...); !strings.Contains(said, "--tls-key") {
+		t.Errorf("it says %q", said)
+	}
+}
+
 func mustLoad(t *testing.T, dir, name string) tls.Certificate {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key"))
