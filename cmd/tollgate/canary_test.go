@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -56,7 +57,7 @@ upstreams:
     targets: [ORIGIN]
     headers: {X-Provider: {env: CANARY_PROVIDER}}
     sign_key_file: sign
-  gone: {targets: ["http://127.0.0.1:1"]}
+  gone: {targets: ["https://127.0.0.1:1"], tls: {cert: up.crt, key: up.key}}
 routes:
   - match: {path: /v1/payments, methods: [POST]}
     upstream: origin
@@ -102,6 +103,8 @@ func newAviary(t *testing.T) *aviary {
 	for _, name := range []string{"master", "jwt", "sign"} {
 		write(t, filepath.Join(filepath.Dir(file), name), planted[name])
 	}
+	newCA(t).issue(filepath.Dir(file), "up")
+	planted["TLS key"] = secondLine(t, filepath.Join(filepath.Dir(file), "up.key"))
 	a := &aviary{process: serving(t, file, "CANARY_PROVIDER="+planted["provider"]), sinks: map[string]*bytes.Buffer{}}
 	a.addMerchant("Boutique")
 	a.api("POST", "/admin/v1/tokens", fmt.Sprintf(`{"merchant_id":%q,"name":"t","environment":"live","credentials":["key","client","signing"],%s,"phones":[{"country":"CI","number":"+2250707070707"}]}`,
@@ -118,6 +121,10 @@ func newAviary(t *testing.T) *aviary {
 	planted["user's password"] = dashboardPassword
 	var key struct{ Key string }
 	a.api("POST", "/admin/v1/keys", `{"name":"k","role":"operator"}`, http.StatusCreated, &key)
+	var hook struct {
+		Secret string `json:"webhook_secret"`
+	}
+	a.api("POST", "/admin/v1/merchants/"+a.merchant+"/webhook_secret", "", http.StatusOK, &hook)
 	planted["password"] = "CanaryPassword_5kLqWz"
 	for kind, value := range planted {
 		c := newCanary(kind, value)
@@ -126,7 +133,7 @@ func newAviary(t *testing.T) *aviary {
 	}
 	for kind, value := range map[string]string{
 		"key": a.token.Credentials.Key, "client secret": a.token.Credentials.ClientSecret, "signing secret": a.token.Credentials.SigningSecret,
-		"JWT": a.jwt(a.token), "admin key": key.Key, "unknown key": composeKey(strings.Repeat("Q7", 20)),
+		"JWT": a.jwt(a.token), "admin key": key.Key, "webhook secret": hook.Secret, "unknown key": composeKey(strings.Repeat("Q7", 20)),
 		"PAN":                 "4539578763621486",
 		"opaque access token": family.AccessToken, "refresh token": family.RefreshToken, "made client secret": family.ClientSecret,
 	} {
@@ -139,6 +146,16 @@ func newAviary(t *testing.T) *aviary {
 	phone.traces = append(phone.traces, "2250708091011", "0708091011")
 	a.canaries = append(a.canaries, phone)
 	return a
+}
+
+// secondLine is the first of what a PEM file says.
+func secondLine(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(string(text), "\n")[1]
 }
 
 // say files what was answered.
@@ -160,7 +177,7 @@ func echoes(position string) bool {
 	switch position {
 	case "body, country", "body, operator", "body, method", "form, country", "header fact", "query fact", // the data plane
 		"make a child, permissions", "make a child, member",
-		"explain, country", "country", "ip", "methods", "permissions", "rate", "member name", "query name", "patch name":
+		"explain, country", "country", "ip", "methods", "permissions", "rate", "quota", "certificate", "member name", "query name", "patch name":
 		return true
 	}
 	return false
@@ -276,6 +293,24 @@ func (a *aviary) clientInputs(c string) map[string]string {
 		"head, cut":                 strings.Split(pay(key, good, "X-Any: "+c), "\r\n\r\n")[0],
 		"no request at all":         c + "\r\n\r\n",
 		"chunked, size":             strings.Replace(pay(key, ""), "Content-Length: 0", "Transfer-Encoding: chunked", 1) + c + "\r\n",
+		"trailer":                   strings.Replace(pay(key, "", "Trailer: X-Any"), "Content-Length: 0", "Transfer-Encoding: chunked", 1) + "0\r\nX-Any: " + c + "\r\n" + c + ": 1\r\n\r\n",
+		"PROXY header":              "PROXY TCP4 " + c + " 127.0.0.1 1 2\r\n" + pay(key, good),
+		"PROXY header, binary":      "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x30" + c + pay(key, good),
+		"TLS to a plain port":       "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + c + "\r\n\r\n",
+		"request line, garbage":     c + " / HTTP/1.1\r\nHost: gw\r\n\r\n",
+		"request line, two spaces":  "GET  /" + escaped + " HTTP/1.1\r\nHost: gw\r\n\r\n",
+		"request line, bare LF":     "GET /" + escaped + " HTTP/1.1\nHost: gw\r\n\r\n",
+		"folded header":             pay(key, good, "X-Any: 1\r\n "+c),
+		"control in a header":       pay(key, good, "X-Any: \x01"+c),
+		"authorization, list":       pay("", good, "Authorization: Bearer "+c+", Bearer "+c),
+		"authorization, tab":        pay("", good, "Authorization:\tBearer\t"+c),
+		"authorization, parameters": pay("", good, `Authorization: Digest username="`+c+`", response="`+c+`"`),
+		"authorization, lower case": pay("", good, "authorization: bearer "+c),
+		"authorization, empty name": pay("", good, ": "+c),
+		"proxy authorization":       pay(key, good, "Proxy-Authorization: Bearer "+c),
+		"query token":               get("", "/v1/payments/1?access_token="+escaped+"&token="+escaped+"&api_key="+escaped),
+		"idempotency key":           pay(key, good, "Idempotency-Key: "+c),
+		"client certificate header": pay(key, good, "X-Client-Cert: "+c, "X-Forwarded-Client-Cert: "+c, "Forwarded: for="+c),
 		"good, everything right":    pay(key, good),
 	}
 	return inputs
@@ -333,6 +368,12 @@ func (a *aviary) adminInputs(c string) map[string]adminInput {
 		"permissions":         {"POST", "/admin/v1/tokens", order(`"permissions":[` + string(q[:len(q)-1]) + ` x"]`), "", ""},
 		"country":             {"POST", "/admin/v1/tokens", order(`"composition":{` + string(q) + `:{"ORANGE":["collect"]}}`), "", ""},
 		"rate":                {"POST", "/admin/v1/tokens", order(`"rate":` + string(q)), "", ""},
+		"quota":               {"POST", "/admin/v1/tokens", order(`"quota":` + string(q)), "", ""},
+		"certificate":         {"POST", "/admin/v1/tokens", order(`"client_cert_sha256":[` + string(q) + `]`), "", ""},
+		"profile":             {"GET", "/debug/pprof/goroutine?debug=2&k=" + url.QueryEscape(c), "", "", ""},
+		"key in the query":    {"GET", "/admin/v1/tokens?key=" + url.QueryEscape(c) + "&access_token=" + url.QueryEscape(c), c, "", ""},
+		"cookie":              {"GET", "/admin/v1/tokens", "", c, "Cookie: session=" + c},
+		"basic":               {"GET", "/admin/v1/tokens", "", c, "X-Authorization: Basic " + c},
 		"mode":                {"POST", "/admin/v1/tokens", order(`"mode":` + string(q)), "", ""},
 		"wrong type":          {"POST", "/admin/v1/tokens", order(`"enhanced_security":` + string(q)), "", ""},
 		"patch name":          {"PATCH", at, `{` + string(q) + `:1}`, "", ""},
@@ -396,7 +437,7 @@ func TestNoSecretTurnsUp(t *testing.T) {
 	}
 	all.Wait()
 	a.adminKey = bootstrap
-	for _, path := range []string{"/metrics", "/admin/v1/merchants", "/admin/v1/tokens?status=ALL", "/admin/v1/tokens/" + a.token.Token.ID, "/admin/v1/tokens/" + a.token.Token.ID + "/phones", "/admin/v1/keys", "/admin/v1/users", "/admin/v1/audit?limit=1000", "/admin/v1/catalog", "/admin/openapi.json", "/healthz"} {
+	for _, path := range []string{"/metrics", "/admin/v1/merchants", "/admin/v1/tokens?status=ALL", "/admin/v1/tokens/" + a.token.Token.ID, "/admin/v1/tokens/" + a.token.Token.ID + "/phones", "/admin/v1/keys", "/admin/v1/users", "/admin/v1/audit?limit=1000", "/admin/v1/catalog", "/admin/openapi.json", "/healthz", "/readyz", "/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2"} {
 		a.say(path, "", canary{}, a.call(adminInput{"GET", path, "", "", ""}))
 	}
 	a.say("stdout", "", canary{}, []byte(a.stdout.String()))

@@ -54,7 +54,7 @@ func TestSoakAFaultASecond(t *testing.T) {
 	memory := g.injure(o, m, done)
 	all.Wait()
 	g.within(30*time.Second, "the end of what the load left behind", func() bool {
-		return g.goroutines() <= baseline.goroutines+8 && g.descriptors() <= baseline.descriptors+4
+		return g.goroutines() <= baseline.goroutines+2 && g.descriptors() <= baseline.descriptors+4
 	})
 	now := g.settled()
 	t.Logf("%d goroutines and %d descriptors before, %d and %d after", baseline.goroutines, baseline.descriptors, now.goroutines, now.descriptors)

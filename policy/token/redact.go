@@ -45,7 +45,7 @@ func isWordByte(c byte) bool {
 func looksSecret(word string) bool {
 	const least = 12 // behind a prefix
 	for _, prefix := range [...]string{
-		"tg_live_", "tg_test_", "sec_live_", "sec_test_", "sig_live_", "sig_test_", "tgo_", "tgr_", "tga_",
+		"tg_live_", "tg_test_", "sec_live_", "sec_test_", "sig_live_", "sig_test_", "tgo_", "tgr_", "tga_", "whk_",
 	} {
 		if at := strings.Index(word, prefix); at >= 0 && len(word)-at-len(prefix) >= least {
 			return true

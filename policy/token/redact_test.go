@@ -28,6 +28,7 @@ func TestRedactHidesWhatCanBeTold(t *testing.T) {
 	f("12345678", "******78")
 	f("composition.tga_0123456789abcdef.x", "(hidden)")
 	f("tok_AB123456CD78", "tok_AB123456CD78")
+	f("whk_fac9c36cb0a4acbc91c8", "(hidden)")
 	f("tga_", "tga_")
 	f("éàü €", "éàü €")
 	f("a\xffb", "a\xffb")
