@@ -44,11 +44,14 @@ func TestCargoGivesBackWhatItTook(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := &budget{}
 		b.limit.Store(1 << 20)
+		strangers := &budget{}
+		strangers.limit.Store(1 << 18)
 		c := &carrier{}
 		for _, step := range rapid.SliceOfN(rapid.IntRange(0, 4), 0, 30).Draw(t, "steps") {
 			switch step {
 			case 0, 1:
-				c.reserve(b, weigh(rapid.Int64Range(1, 600<<10).Draw(t, "body")))
+				share := rapid.SampledFrom([]*budget{nil, strangers}).Draw(t, "share")
+				c.reserve(b, share, weigh(rapid.Int64Range(1, 600<<10).Draw(t, "body")))
 			case 2:
 				c.unloadBody()
 			case 3:
@@ -66,8 +69,8 @@ func TestCargoGivesBackWhatItTook(t *testing.T) {
 			}
 		}
 		unloadAt(c, fasthttp.StateClosed)
-		if used := b.used.Load(); used != 0 {
-			t.Fatalf("%d bytes are never given back", used)
+		if used, theirs := b.used.Load(), strangers.used.Load(); used != 0 || theirs != 0 {
+			t.Fatalf("%d bytes are never given back, %d of strangers", used, theirs)
 		}
 	})
 }

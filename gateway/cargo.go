@@ -17,6 +17,7 @@ import (
 // serves the connection uses it.
 type cargo struct {
 	from   *budget
+	share  *budget   // the part of it that the sender belongs to; nil: none
 	began  time.Time // when the headers of a request with a body were there
 	body   int64     // bytes taken for it
 	shed   bool      // there was no room for it
@@ -30,12 +31,16 @@ type cargo struct {
 const keptBody = 4 << 10
 
 // reserve takes n bytes for the body of the request whose headers have just
-// come.
-func (c *cargo) reserve(b *budget, n int64) bool {
+// come, of the sender's share as well where there is one.
+func (c *cargo) reserve(b, share *budget, n int64) bool {
 	c.unload()
-	c.from, c.began = b, time.Now()
-	if c.shed = !b.take(n); !c.shed {
-		c.body = n
+	c.from, c.began, c.shed = b, time.Now(), true
+	switch {
+	case share != nil && !share.take(n):
+	case b.take(n):
+		c.body, c.share, c.shed = n, share, false
+	case share != nil:
+		share.give(n)
 	}
 	return !c.shed
 }
@@ -44,7 +49,10 @@ func (c *cargo) reserve(b *budget, n int64) bool {
 func (c *cargo) unloadBody() {
 	if c.body > 0 {
 		c.from.give(c.body)
-		c.body = 0
+		if c.share != nil {
+			c.share.give(c.body)
+		}
+		c.body, c.share = 0, nil
 	}
 	c.began, c.shed = time.Time{}, false
 	c.finding.block = nil

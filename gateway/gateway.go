@@ -140,6 +140,7 @@ type Gateway struct {
 	passages  sync.Pool
 	permits   *permits
 	bodies    budget
+	strangers budget // the part of bodies that those may fill of whom nothing is known
 	tally     *tally
 	meters    *meters
 	suspects  suspects

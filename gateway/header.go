@@ -56,13 +56,22 @@ func (g *Gateway) receivedOn(c *cargo, h *fasthttp.RequestHeader) (config fastht
 	if p.head.bodyLength > int64(p.maxBody()) {
 		return refuseBody(h) // else 100 Continue would invite it first
 	}
-	if c != nil && !c.reserve(&g.bodies, p.bodyWeight()) {
+	if c != nil && !c.reserve(&g.bodies, p.share(), p.bodyWeight()) {
 		return refuseBody(h)
 	}
 	if c != nil {
 		c.finding.keep(p)
 	}
 	return config
+}
+
+// share is the part of the budget that the body counts against: that of
+// strangers on our own paths, where who sends it is told by the body itself.
+func (p *passage) share() *budget {
+	if p.own == nil {
+		return nil
+	}
+	return &p.gateway.strangers
 }
 
 // bodyWeight is the memory that the announced body takes; of a chunked one, the

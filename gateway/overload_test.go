@@ -353,3 +353,36 @@ func TestConnectionEndsAfterItsRequests(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is known by nothing yet may send a body to the paths that issue. Any
+// number of strangers who begin one and never end it must not take the memory
+// that payments need: they fill a quarter of it, and are shed themselves.
+func TestStrangersBodiesLeaveRoomForPayments(t *testing.T) {
+	const memory = 1 << 20
+	r := newRig(t, withPlan(func(p *gateway.Plan) {
+		p.Endpoints = []gateway.EndpointSpec{{Path: "/api/token", Endpoint: &noting{}, Issues: true}}
+		p.Limits = &gateway.Limits{BodyMemory: memory, MaxBody: 64 << 10}
+	}))
+	key := r.roster.add(t, "good", nil)
+	begun := "POST /api/token HTTP/1.1\r\nHost: a\r\nContent-Length: 8192\r\n\r\nx"
+	var strangers []*wireClient
+	for n := 8 << 10; n <= memory/4; n += 8 << 10 {
+		c := r.dial(t)
+		c.write(begun)
+		until(t, "the stranger's body is paid for", func() bool { return r.taken(t) == n })
+		strangers = append(strangers, c)
+	}
+	if a := r.raw(t, begun); a.status != 503 {
+		t.Errorf("one more stranger got %+v; want 503", a)
+	}
+	if a := r.payment(t, key); a.status != 200 {
+		t.Errorf("a payment got %+v", a)
+	}
+	for _, c := range strangers {
+		c.conn.Close()
+	}
+	until(t, "the budget is whole again", func() bool { return r.taken(t) == 0 })
+	if a := r.raw(t, request("POST", "/api/token", "x")); a.status != 200 {
+		t.Errorf("with room again a stranger got %+v", a)
+	}
+}

@@ -63,6 +63,7 @@ func (g *Gateway) Apply(plan Plan) error {
 	}
 	g.current.Store(next)
 	g.bodies.limit.Store(next.limits.BodyMemory)
+	g.strangers.limit.Store(next.limits.BodyMemory / 4)
 	g.restage(next.limits)
 	for _, u := range next.upstreams {
 		if u.fresh {
