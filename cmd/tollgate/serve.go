@@ -214,18 +214,27 @@ const flushEvery = 20 * time.Second
 // time is what a crash forgets.
 const flushQuotasEvery = time.Second
 
+// complainAgain is how long a job that goes on failing is silent in between.
+const complainAgain = time.Minute
+
 // flush writes now and then, until ctx ends: what is left is written when the
-// house closes.
+// house closes. A store that is away is told of when it begins and then once a
+// minute, so that it does not bury what else there is to read.
 func (h *house) flush(ctx context.Context, every time.Duration, failed string, write func(context.Context) error) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var told time.Time // zero while writing works
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			if err := write(ctx); err != nil {
+		case now := <-tick.C:
+			switch err := write(ctx); {
+			case err == nil:
+				told = time.Time{}
+			case now.Sub(told) >= complainAgain:
 				h.log.Warn(failed, zap.Error(err))
+				told = now
 			}
 		}
 	}
