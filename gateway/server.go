@@ -8,8 +8,13 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// lastLines is how long the end waits for the access log's sink.
-const lastLines = 3 * time.Second
+// lastLines is how long the end waits for the access log's sink, and leastLines
+// how long where requests have used up the time: their lines are the ones that
+// will be looked for.
+const (
+	lastLines  = 3 * time.Second
+	leastLines = time.Second
+)
 
 // newServer sets fasthttp up. The settings are those that were tested together
 // (security.md §2.3); each answers a way in which the defaults fail.
@@ -56,7 +61,7 @@ func (silence) Printf(string, ...any) {}
 // for the drain delay, then the listeners close, requests under way finish, and
 // idle connections end. When ctx ends first, what is left is cut and the error is
 // ctx's. The access log is written out in either case, unless its sink is stuck
-// past ctx.
+// for a second past ctx.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.draining.Store(true)
 	g.awaitDrain(ctx)
@@ -89,18 +94,16 @@ func (g *Gateway) closeLog(ctx context.Context) error {
 		return nil
 	}
 	g.accessLog.close()
-	select {
-	case <-g.accessLog.done:
-		return nil
-	default:
+	wait := lastLines
+	if end, ok := ctx.Deadline(); ok {
+		wait = min(wait, max(time.Until(end), leastLines))
 	}
-	patience := time.NewTimer(lastLines)
+	patience := time.NewTimer(wait)
 	defer patience.Stop()
 	select {
 	case <-g.accessLog.done:
 		return nil
-	case <-ctx.Done():
 	case <-patience.C:
+		return errors.New("gateway: the access log's sink did not take its last lines in time")
 	}
-	return errors.New("gateway: the access log's sink did not take its last lines in time")
 }

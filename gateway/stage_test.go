@@ -127,6 +127,25 @@ func TestAccessLogCanBeQuiet(t *testing.T) {
 	}
 }
 
+// Where clients that say nothing use up the time of a drain, the access log is
+// still written out: the lines of what was cut are the ones that will be looked
+// for, and nobody is to look for a fault of the sink.
+func TestLateDrainWritesTheLogOut(t *testing.T) {
+	r := newRig(t, withOptions(func(o *gateway.Options) { o.Limits.ReadHeaderTimeout = time.Hour }))
+	silent := r.dial(t)
+	silent.write("GET / HT")
+	if a := r.raw(t, request("GET", "/v1/nowhere", "")); a.status == 200 {
+		t.Fatalf("got %+v", a)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	err := r.gateway.Shutdown(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "sink") {
+		t.Errorf("got %v; want the end of the time alone", err)
+	}
+	silent.ended()
+}
+
 // While a gateway drains it serves, says that it is not ready, and ends every
 // connection with its answer; then the listener closes. Requests that are under
 // way on a retired stage are waited for like others.
