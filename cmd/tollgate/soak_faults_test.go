@@ -21,7 +21,7 @@ const faultConfig = everyWay + `
     dialects: [payment, oauth]
     facts: {country: [json:/country], operator: [json:/operator], method: [json:/method], phone: [json:/customer/phone]}
 tokens: {access_ttl: 24h, opaque_ttl: 24h}
-limits: {max_conns: 2000, max_body: 64KiB, read_header_timeout: 1s, read_body_timeout: 1s, write_timeout: 1s, idle_timeout: 5s}
+limits: {max_conns: 2000, max_body: 64KiB, read_header_timeout: 2s, read_body_timeout: 1s, write_timeout: 1s, idle_timeout: 5s}
 `
 
 // faultSite is the gateway before a faulty origin, and who may pass.

@@ -75,7 +75,12 @@ func (l *ledger) drives(dial func() (net.Conn, error), done <-chan struct{}, nex
 	pace := time.NewTicker(8 * time.Millisecond)
 	defer pace.Stop()
 	for {
-		conn, err := dial()
+		select {
+		case <-done:
+			return
+		case <-pace.C:
+		}
+		conn, err := dial() // and the first request at once: a silent connection is cut off
 		if err != nil {
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -85,11 +90,13 @@ func (l *ledger) drives(dial func() (net.Conn, error), done <-chan struct{}, nex
 		r := bufio.NewReader(conn)
 		quiet := time.Now() // since when nothing was sent
 		for count := 0; ; count++ {
-			select {
-			case <-done:
-				conn.Close()
-				return
-			case <-pace.C:
+			if count > 0 {
+				select {
+				case <-done:
+					conn.Close()
+					return
+				case <-pace.C:
+				}
 			}
 			a := next()
 			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
