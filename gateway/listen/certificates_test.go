@@ -114,6 +114,33 @@ func TestBadPairKeepsTheOldOne(t *testing.T) {
 	}
 }
 
+// A renewed certificate is not refused for a cross-signed root behind it that has
+// ended, which clients who know a newer one never look at: the old one would run
+// out meanwhile.
+func TestEndedRootBehindAGoodCertificateIsNoFault(t *testing.T) {
+	a := newAuthority(t, "site")
+	c, _ := open(t, folder(t, a.issue(nil), nil))
+	old := a.issue(func(c *x509.Certificate) {
+		c.Subject.CommonName, c.IsCA, c.BasicConstraintsValid, c.KeyUsage = "old root", true, true, x509.KeyUsageCertSign
+		c.NotBefore, c.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+	})
+	next := a.issue(nil)
+	f := c.current.Load().files
+	put(t, f.Cert, slices.Concat(next.cert, old.cert))
+	put(t, f.Key, next.key)
+	if err := c.reload(false); err != nil {
+		t.Fatal(err)
+	}
+	if s := c.Status(); !s.Good || s.Applied != 1 || !s.NotAfter.Equal(next.use.Leaf.NotAfter) {
+		t.Errorf("the status is %+v", s)
+	}
+	conn, _, err := greet(t, echo(t, c.Server()), clientOf(a))
+	fatal(t, err)
+	if serial(conn) != next.use.Leaf.SerialNumber.Text(16) {
+		t.Error("the old certificate is shown")
+	}
+}
+
 // An authority that cannot be read is not passed over among others: its clients
 // would be refused, and nobody would know why.
 func TestSpoiltAuthorityIsNotPassedOver(t *testing.T) {

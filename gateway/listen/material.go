@@ -31,8 +31,8 @@ type Material struct {
 	sum    [sha256.Size]byte // of what the files held
 	pair   *tls.Certificate  // nil: no Cert
 	pool   *x509.CertPool    // nil: no CA
-	from   time.Time         // of the chain: when all of it has begun
-	until  time.Time         // of the chain: when the first of it ends
+	from   time.Time         // when the chain's first certificate begins
+	until  time.Time         // when the chain's first certificate ends
 	caEnds time.Time         // when the next of the CAs ends, or the last one ended
 	open   bool              // others than its owner and group may read the key
 	server *tls.Config
@@ -99,15 +99,10 @@ func (m *Material) loadPair(sum io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s is no key for the first certificate of %s: %w", m.files.Key, m.files.Cert, err)
 	}
+	// The first certificate alone counts: behind it there may well be a cross-signed
+	// root that has ended, which clients who know a newer one never look at. To
+	// refuse a renewed pair for it would leave the old one to run out.
 	m.pair, m.from, m.until = &pair, chain[0].NotBefore, chain[0].NotAfter
-	for _, c := range chain[1:] {
-		if c.NotBefore.After(m.from) {
-			m.from = c.NotBefore
-		}
-		if c.NotAfter.Before(m.until) {
-			m.until = c.NotAfter
-		}
-	}
 	info, err := os.Stat(m.files.Key)
 	m.open = err == nil && info.Mode().Perm()&0o007 != 0
 	return nil
