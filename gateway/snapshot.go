@@ -47,6 +47,7 @@ type upstreamContext struct {
 	logger  *zap.Logger
 	meters  *meters                      // nil: nothing is counted
 	healthy func(target string, ok bool) // sets tollgate_upstream_healthy
+	crashed func(fault any)              // tells of a panic that was recovered; nil: it is not
 }
 
 // Apply puts a plan in force: everything is parsed, resolved and checked first,
@@ -208,8 +209,9 @@ func (g *Gateway) serveUpstream(name string, spec UpstreamSpec, old *snapshot) (
 		}
 	}
 	u, err := newUpstream(name, spec, upstreamContext{
-		logger: g.options.Logger,
-		meters: g.meters,
+		crashed: g.crashed,
+		logger:  g.options.Logger,
+		meters:  g.meters,
 		healthy: func(target string, ok bool) {
 			g.meters.healthy(name, target, ok)
 		},

@@ -28,6 +28,7 @@ const (
 	maxAge       = 3 * time.Minute  // of a connection, so that a changed DNS answer takes hold
 	reapInterval = 1 * time.Second  // between looks for connections that idled too long
 	distrustFor  = 10 * time.Minute // a target that said something unasked gets a connection a request
+	persistPause = 1 * time.Second  // before a job that panicked begins again
 	complainOnce = 10 * time.Second // at most one log line of trouble a target in this time
 )
 
@@ -71,6 +72,9 @@ func newUpstream(name string, spec UpstreamSpec, c upstreamContext, options ...u
 	spec.Eject = spec.Eject.withDefaults()
 	if c.logger == nil {
 		c.logger = zap.NewNop()
+	}
+	if c.crashed == nil {
+		c.crashed = func(fault any) { panic(fault) }
 	}
 	u := &upstream{name: name, spec: spec, context: c}
 	u.dialer = (&net.Dialer{}).DialContext // both address families, names looked up anew each time
@@ -129,12 +133,12 @@ func (u *upstream) start() {
 	for _, b := range u.targets {
 		u.tellCircuit(b, circuitClosed)
 	}
-	u.workers.Go(func() { u.reap(ctx) })
+	u.workers.Go(func() { u.persist(ctx, func() { u.reap(ctx) }) })
 	if u.spec.Health.Path == "" {
 		return
 	}
 	for _, b := range u.targets {
-		u.workers.Go(func() { u.watch(ctx, b) })
+		u.workers.Go(func() { u.persist(ctx, func() { u.watch(ctx, b) }) })
 	}
 }
 
@@ -149,6 +153,33 @@ func (u *upstream) close() {
 	for _, b := range u.targets {
 		b.expire(time.Time{})
 	}
+}
+
+// persist does work that goes on until ctx ends. A health check reads what an
+// upstream sends, as requests do: a panic there is a bug of ours, but none that
+// may end the process, or leave a target without checks.
+func (u *upstream) persist(ctx context.Context, work func()) {
+	for u.survives(work) {
+		again := time.NewTimer(persistPause)
+		select {
+		case <-ctx.Done():
+			again.Stop()
+			return
+		case <-again.C:
+		}
+	}
+}
+
+// survives does work and reports whether it panicked.
+func (u *upstream) survives(work func()) (panicked bool) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			panicked = true
+			u.context.crashed(fault)
+		}
+	}()
+	work()
+	return false
 }
 
 func (u *upstream) reap(ctx context.Context) {

@@ -153,3 +153,32 @@ func TestSilentTargetHoldsNobodyUp(t *testing.T) {
 		}
 	})
 }
+
+// TestPanicOfACheckEndsNothing makes a health check panic, as a bug in reading a
+// hostile answer would: the process lives, somebody is told, and the target is
+// checked again.
+func TestPanicOfACheckEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []any
+		tries := 0
+		spec := UpstreamSpec{Targets: []string{"http://bank.test:1"}, Health: HealthSpec{"/health", time.Minute}}
+		u, err := newUpstream("bank", spec, upstreamContext{crashed: func(fault any) { told = append(told, fault) }}, func(u *upstream) {
+			u.dialer = func(context.Context, string, string) (net.Conn, error) {
+				if tries++; tries <= 2 {
+					panic("BUG: of the test")
+				}
+				return nil, faultNoAnswer
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.start()
+		time.Sleep(3 * persistPause)
+		synctest.Wait()
+		if len(told) != 2 || tries != 3 {
+			t.Errorf("told of %v after %d checks; want 2 panics and a third check", told, tries)
+		}
+		u.close()
+	})
+}
