@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,10 +19,11 @@ func TestAFailingFlushDoesNotBuryTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, seen := observer.New(zapcore.WarnLevel)
 		h := &house{setup: setup{log: zap.New(core)}}
-		away := true
+		var away atomic.Bool
+		away.Store(true)
 		ctx, stop := context.WithCancel(t.Context())
 		go h.flush(ctx, time.Second, "not written", func(context.Context) error {
-			if away {
+			if away.Load() {
 				return errors.New("the store is away")
 			}
 			return nil
@@ -31,10 +33,10 @@ func TestAFailingFlushDoesNotBuryTheLog(t *testing.T) {
 		if n := seen.Len(); n != 60 {
 			t.Errorf("an hour makes %d lines, want one a minute", n)
 		}
-		away = false
+		away.Store(false)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		away = true
+		away.Store(true)
 		before := seen.Len()
 		time.Sleep(time.Second)
 		synctest.Wait()
