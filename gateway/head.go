@@ -52,11 +52,12 @@ func (h *head) scan(block []byte, line requestLine, forwarded ForwardedHeader) t
 		if lines == maxHeaderLines {
 			return token.HeadersTooLarge
 		}
-		f, _, value, rest := scanLine(block)
-		if f == fieldNone || len(rest) == 0 {
+		f, colon, end := scanLine(block)
+		if f == fieldNone || end+2 >= len(block) {
 			return token.MalformedRequest // the block ends in an empty line
 		}
-		block = rest
+		value := block[colon+1 : end]
+		block = block[end+2:]
 		if f == fieldOther {
 			continue
 		}
@@ -85,26 +86,29 @@ func (h *head) scan(block []byte, line requestLine, forwarded ForwardedHeader) t
 	return worst
 }
 
-// scanLine takes one line apart and tells whose it is, the spaces around its
-// value left on; fieldNone where it is not `token ":" OWS value OWS CRLF`.
-func scanLine(block []byte) (f fieldKind, name, value, rest []byte) {
-	colon := colonIn(block)
+// scanLine takes one line apart and tells whose it is, where its colon is, and
+// where the value behind that ends, the spaces around it included; fieldNone
+// where it is not `token ":" OWS value OWS CRLF`.
+func scanLine(block []byte) (f fieldKind, colon, end int) {
+	colon = colonIn(block)
 	if colon < 1 {
-		return fieldNone, nil, nil, nil
+		return fieldNone, 0, 0
 	}
-	name, value = block[:colon], block[colon+1:]
-	end := valueEnd(value)
-	if f = fieldOf(name); end < 0 || f == fieldOther && !isToken(name) {
-		return fieldNone, nil, nil, nil
+	length := valueEnd(block[colon+1:])
+	if f = fieldOf(block[:colon]); length < 0 || f == fieldOther && !isToken(block[:colon]) {
+		return fieldNone, 0, 0
 	}
-	return f, name, value[:end], value[end+2:]
+	return f, colon, colon + 1 + length
 }
 
 // cutLine takes the first line off a block that was scanned: the name, the
 // value without the spaces around it, and the rest. A nil name is the end.
 func cutLine(block []byte) (name, value, rest []byte) {
-	_, name, value, rest = scanLine(block)
-	return name, trimSpace(value), rest
+	f, colon, end := scanLine(block)
+	if f == fieldNone {
+		return nil, nil, nil
+	}
+	return block[:colon], trimSpace(block[colon+1 : end]), block[end+2:]
 }
 
 // field judges one header by itself and notes what it says.
@@ -276,14 +280,4 @@ func splitPort(value []byte) (name, port []byte) {
 
 const maxClientRequestID = 64
 
-func validRequestID(value []byte) bool {
-	if len(value) == 0 || len(value) > maxClientRequestID {
-		return false
-	}
-	for _, c := range value {
-		if !isTokenChar[c] {
-			return false
-		}
-	}
-	return true
-}
+func validRequestID(value []byte) bool { return len(value) <= maxClientRequestID && isToken(value) }
