@@ -128,26 +128,8 @@ type badOrigin struct {
 
 func newBadOrigin(t testing.TB, b *behaviour) *badOrigin {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &badOrigin{behaviour: b, listen: l, answered: make(chan struct{}, 64), acted: make(chan struct{}, 64), over: make(chan struct{}), whole: map[string]int{}}
-	var served sync.WaitGroup
-	served.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			served.Go(func() { o.serve(c) })
-		}
-	})
-	t.Cleanup(func() {
-		close(o.over)
-		l.Close()
-		served.Wait()
-	})
+	o := &badOrigin{behaviour: b, answered: make(chan struct{}, 64), acted: make(chan struct{}, 64), over: make(chan struct{}), whole: map[string]int{}}
+	o.listen = serveAll(t, o.over, o.serve)
 	return o
 }
 
@@ -256,4 +238,30 @@ func (o *badOrigin) executed(mark string) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.whole[mark]
+}
+
+// serveAll serves each connection that comes in on a goroutine of its own until
+// the test ends. over is closed then, so that whoever waits for it goes home.
+func serveAll(t testing.TB, over chan struct{}, serve func(net.Conn)) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var served sync.WaitGroup
+	served.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			served.Go(func() { serve(c) })
+		}
+	})
+	t.Cleanup(func() {
+		close(over)
+		l.Close()
+		served.Wait()
+	})
+	return l
 }

@@ -46,26 +46,8 @@ type counter struct {
 
 func newCounter(t testing.TB, at stage, does func(net.Conn)) *counter {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &counter{listen: l, at: at, does: does, over: make(chan struct{}), executed: map[string]int{}, keys: map[string]string{}}
-	var served sync.WaitGroup
-	served.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			served.Go(func() { o.serve(c) })
-		}
-	})
-	t.Cleanup(func() {
-		close(o.over)
-		l.Close()
-		served.Wait()
-	})
+	o := &counter{at: at, does: does, over: make(chan struct{}), executed: map[string]int{}, keys: map[string]string{}}
+	o.listen = serveAll(t, o.over, o.serve)
 	return o
 }
 
